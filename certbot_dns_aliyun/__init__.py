@@ -1,0 +1,1 @@
+"""Certbot authenticator for Alibaba Cloud DNS (Alidns)."""

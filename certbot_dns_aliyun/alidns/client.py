@@ -1,0 +1,240 @@
+"""Add, find and remove TXT records, through everything that an unattended run meets.
+
+Calls are repeated as long as the phase's effort lasts. Adding is not idempotent and has no token
+that would make it so: after a reply that got lost, the record is looked for before it is added
+again. https://help.aliyun.com/document_detail/29739.html
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import random
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, Callable, TypeVar
+
+import tenacity
+
+from certbot_dns_aliyun.alidns import requests
+from certbot_dns_aliyun.alidns.call import send
+from certbot_dns_aliyun.alidns.effort import Effort
+from certbot_dns_aliyun.alidns.errors import PASSING, AlidnsError, Verdict
+from certbot_dns_aliyun.alidns.pace import Rate, ZoneGate
+from certbot_dns_aliyun.credentials.access_key import AccessKey
+from certbot_dns_aliyun.names import to_unicode
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: Seconds before the second try of a call; doubled for each further one, and shortened at random.
+_FIRST_WAIT = {Verdict.BUSY: 0.2, Verdict.SLOW_DOWN: 0.5}
+_FIRST_WAIT_ELSE = 1.0
+_LONGEST_WAIT = 10.0
+_LONGEST_WAIT_ASKED_FOR = 60.0
+
+#: 20,000 records that contain one validation name's RR and value: no zone has them.
+_PAGES = 40
+
+
+@dataclass(frozen=True)
+class Added:
+    """A record that stands in the zone now.
+
+    :ivar record_id: its id; None if the API did not tell it
+    :ivar ours: whether we made it; if not, it was there before
+    """
+
+    record_id: str | None
+    ours: bool
+
+
+class Client:
+    """The records of one account, for one run.
+
+    Its methods may be called from several threads; all of them wait as long as the effort lasts
+    that they are given, and all raise :class:`~certbot_dns_aliyun.alidns.errors.AlidnsError`.
+    Zones are given as A-labels.
+
+    :ivar may_list: False once the API has said that the access key may not list records
+    :param key: gives the access key that signs the next call
+    :param host: the API's host
+    """
+
+    def __init__(self, key: Callable[[], AccessKey], host: str) -> None:
+        self._key = key
+        self._host = host
+        self._rate = Rate()
+        self._gates: dict[str, ZoneGate] = {}
+        self._lock = threading.Lock()
+        self.may_list = True
+
+    def add(self, zone: str, rr: str, value: str, effort: Effort) -> Added:
+        """Add a TXT record, unless it is there already.
+
+        An error's ``maybe_done`` tells whether the record may stand in the zone all the same.
+        """
+        maybe_done = False
+
+        def once() -> Added:
+            nonlocal maybe_done
+            if maybe_done and self.may_list:
+                record_id = self.find(zone, rr, value, effort)
+                if record_id:
+                    return Added(record_id, ours=True)
+            try:
+                reply = self._write(
+                    zone, lambda: requests.add_record(to_unicode(zone), rr, value), effort
+                )
+            except AlidnsError as error:
+                if error.verdict is Verdict.DUPLICATE:
+                    record_id = self.find(zone, rr, value, effort) if maybe_done else None
+                    return Added(record_id, ours=maybe_done)
+                maybe_done = maybe_done or error.maybe_done
+                raise
+            record_id = _record_id(reply)
+            if not record_id:
+                maybe_done = True
+                raise AlidnsError("not from Alidns", "AddDomainRecord", host=self._host, zone=zone)
+            return Added(record_id, ours=True)
+
+        try:
+            return self._persist(once, effort)
+        except AlidnsError as error:
+            error.maybe_done = maybe_done
+            raise
+
+    def find(self, zone: str, rr: str, value: str, effort: Effort) -> str | None:
+        """Give the id of the TXT record with exactly this RR and value.
+
+        :returns: None if there is none, or if the access key may not list records
+        """
+        if not self.may_list:
+            return None
+        for page in range(1, _PAGES + 1):
+            try:
+                once = functools.partial(self._list, zone, rr, value, page, effort)
+                reply = self._persist(once, effort)
+            except AlidnsError as error:
+                if error.verdict is not Verdict.DENIED:
+                    raise
+                logger.debug("The access key may not list the records of %s", zone)
+                self.may_list = False
+                return None
+            records = _records(reply)
+            for record in records:
+                if _is(record, rr, value):
+                    return _record_id(record)
+            total = reply.get("TotalCount")
+            known = isinstance(total, int) and page * requests.PAGE_SIZE >= total
+            if not records or known:
+                return None
+        return None
+
+    def delete(self, zone: str, record_id: str, effort: Effort) -> None:
+        """Delete a record; one that is gone already counts as deleted."""
+
+        def once() -> None:
+            try:
+                self._write(zone, lambda: requests.delete_record(record_id), effort)
+            except AlidnsError as error:
+                error.zone = zone
+                if error.verdict is not Verdict.GONE:
+                    raise
+
+        self._persist(once, effort)
+
+    def _list(self, zone: str, rr: str, value: str, page: int, effort: Effort) -> dict[str, Any]:
+        return self._send(requests.list_records(to_unicode(zone), rr, value, page), effort)
+
+    def _write(self, zone: str, request: Callable[[], Any], effort: Effort) -> dict[str, Any]:
+        """Make one call that changes a zone, when it is its turn."""
+        gate = self._gate(zone)
+        with gate.turn(effort):
+            try:
+                reply = self._send(request(), effort)
+            except AlidnsError as error:
+                error.zone = zone
+                if error.verdict is Verdict.BUSY:
+                    gate.was_busy()
+                elif error.verdict is Verdict.NOT_HERE or (
+                    error.verdict is Verdict.DENIED and error.action == "AddDomainRecord"
+                ):
+                    gate.closed = error
+                raise
+            gate.succeeded()
+            return reply
+
+    def _gate(self, zone: str) -> ZoneGate:
+        with self._lock:
+            return self._gates.setdefault(zone, ZoneGate())
+
+    def _send(self, request: Any, effort: Effort) -> dict[str, Any]:
+        sent_at = self._rate.wait(effort)
+        if effort.called_off:
+            raise AlidnsError("called off")
+        try:
+            reply = send(request, self._key(), self._host)
+        except AlidnsError as error:
+            if error.verdict is Verdict.SLOW_DOWN:
+                self._rate.slow_down(sent_at)
+            elif error.verdict not in PASSING:
+                effort.progressed()
+            raise
+        effort.progressed()
+        return reply
+
+    def _persist(self, once: Callable[[], T], effort: Effort) -> T:
+        """Make a call again and again until it succeeds, is refused, or the effort is spent."""
+        first_failure = 0.0
+
+        def is_spent(state: tenacity.RetryCallState) -> bool:
+            nonlocal first_failure
+            first_failure = first_failure or time.monotonic()
+            return effort.is_spent(first_failure)
+
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_is_passing),
+            stop=is_spent,
+            wait=_wait,
+            sleep=effort.sleep,
+            reraise=True,
+        )
+        return retrying(once)
+
+
+def _is_passing(error: BaseException) -> bool:
+    return isinstance(error, AlidnsError) and error.verdict in PASSING
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    """Give the seconds to wait before the next try: exponential, with jitter, or as asked for."""
+    error = state.outcome.exception() if state.outcome else None
+    if not isinstance(error, AlidnsError):
+        return 0.0
+    first = _FIRST_WAIT.get(error.verdict, _FIRST_WAIT_ELSE)
+    longest = min(first * 2 ** (state.attempt_number - 1), _LONGEST_WAIT)
+    asked_for = min(error.retry_after or 0.0, _LONGEST_WAIT_ASKED_FOR)
+    return max(asked_for, random.uniform(longest / 2, longest))  # noqa: S311, no secret
+
+
+def _records(reply: dict[str, Any]) -> list[dict[str, Any]]:
+    body = reply.get("DomainRecords")
+    records = body.get("Record") if isinstance(body, dict) else None
+    return [r for r in records if isinstance(r, dict)] if isinstance(records, list) else []
+
+
+def _is(record: dict[str, Any], rr: str, value: str) -> bool:
+    return (
+        str(record.get("Type", "")).upper() == "TXT"
+        and str(record.get("RR", "")).lower() == rr.lower()
+        and record.get("Value") == value
+    )
+
+
+def _record_id(reply: dict[str, Any]) -> str | None:
+    """Give a record id: digits, which the API sends as a string."""
+    text = str(reply.get("RecordId", ""))
+    return text if text.isascii() and text.isdigit() and len(text) <= 32 else None

@@ -1,0 +1,339 @@
+"""What a reply of the API means: try again, go another way, or tell the user, and in which words.
+
+This is the one place that knows the API's error codes, and the one place that holds the sentences
+about them. https://help.aliyun.com/document_detail/2355841.html lists most codes; the others were
+seen in the field.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Verdict(Enum):
+    """What is to be done about a call that did not succeed."""
+
+    RETRY = "the server did nothing; the same call may succeed later"
+    UNCLEAR = "whether the server acted is not known; look, then try again"
+    SLOW_DOWN = "too many calls; the same call may succeed later, at a lower rate"
+    BUSY = "another change of the zone is under way; wait for its end"
+    RENEW = "the temporary access key has run out; get another one"
+    DUPLICATE = "the very record exists already"
+    GONE = "the record does not exist (any more)"
+    NOT_HERE = "the zone is not in this account"
+    DENIED = "the access key may not do this"
+    REFUSED = "no repetition helps; tell the user"
+
+
+#: Verdicts after which the same call is made once more.
+PASSING = frozenset({Verdict.RETRY, Verdict.UNCLEAR, Verdict.SLOW_DOWN, Verdict.BUSY})
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """A code's verdict, and the two halves of the sentence for the user.
+
+    ``{zone}``, ``{action}``, ``{host}`` and ``{clock}`` in them are filled in.
+    """
+
+    verdict: Verdict
+    reason: str
+    advice: str
+
+
+_LATER = "run Certbot again later"
+_SUPPORT = "if it stays so, ask Alibaba Cloud's support and give the request id"
+_THROTTLED = Meaning(
+    Verdict.SLOW_DOWN,
+    "Alidns kept refusing calls as too frequent",
+    "find out what else calls the API with this account, or " + _LATER,
+)
+_PASSING = Meaning(Verdict.UNCLEAR, "Alidns kept answering with an internal error", _LATER)
+_BUSY = Meaning(
+    Verdict.BUSY,
+    "other changes of the zone {zone} were under way all the time",
+    "find out what else edits the zone, or " + _LATER,
+)
+_NOT_HERE = Meaning(
+    Verdict.NOT_HERE,
+    "the zone {zone} is not in the Alibaba Cloud account of this access key",
+    "use a key of the account whose Alibaba Cloud DNS console lists the zone",
+)
+_GONE = Meaning(Verdict.GONE, "the record does not exist", "nothing is left to do")
+_DENIED = Meaning(
+    Verdict.DENIED,
+    "the access key lacks the permission alidns:{action} on acs:alidns:*:*:domain/{zone}",
+    "add that to the RAM policy of its user (AliyunDNSFullAccess has it, "
+    "AliyunDomainFullAccess does not)",
+)
+_WRONG_KEY = Meaning(
+    Verdict.REFUSED,
+    "Alibaba Cloud does not know the access key id",
+    "copy dns_aliyun_access_key anew from the RAM console; the key may have been deleted",
+)
+_WRONG_SECRET = Meaning(
+    Verdict.REFUSED,
+    "the access key's secret does not belong to its id",
+    "copy dns_aliyun_access_key_secret anew; it is shown only when the key is made",
+)
+_TOKEN_EXPIRED = Meaning(
+    Verdict.RENEW,
+    "the security token of the temporary access key has run out",
+    "put a new access key, secret and token into the credentials file",
+)
+_WRONG_TOKEN = Meaning(
+    Verdict.REFUSED,
+    "the security token does not go with this access key",
+    "set dns_aliyun_access_key, dns_aliyun_access_key_secret and dns_aliyun_security_token "
+    "from one and the same answer of STS",
+)
+_LOCKED = Meaning(
+    Verdict.REFUSED,
+    "the zone {zone} is locked",
+    "unlock it in the Alibaba Cloud DNS console",
+)
+_NO_ADDING = Meaning(
+    Verdict.REFUSED,
+    "Alibaba Cloud does not let the zone {zone} be changed",
+    "the Alibaba Cloud DNS console says why, beside the zone",
+)
+_OUR_FAULT = Meaning(
+    Verdict.REFUSED,
+    "Alidns did not understand the call",
+    "please report this with the code and the request id",
+)
+_TTL = Meaning(
+    Verdict.REFUSED,
+    "the zone's plan does not allow a TTL of 600 seconds",
+    "check the plan of the zone {zone} in the Alibaba Cloud DNS console",
+)
+
+MEANINGS: dict[str, Meaning] = {
+    "DomainRecordDuplicate": Meaning(
+        Verdict.DUPLICATE, "the very record exists already", "nothing is left to do"
+    ),
+    "DomainRecordNotBelongToUser": _GONE,
+    "InvalidRR.NoExist": _GONE,
+    "InvalidRecordId.NotFound": _GONE,
+    "InvalidDomainName.NoExist": _NOT_HERE,
+    "InvalidDomainName.Format": _NOT_HERE,
+    "InvalidDomainName.Unregistered": _NOT_HERE,
+    "InvalidDomainName.Suffix": _NOT_HERE,
+    "IncorrectDomainUser": _NOT_HERE,
+    "DomainAddedByOthers": _NOT_HERE,
+    "Forbidden.RAM": _DENIED,
+    "NoPermission": _DENIED,
+    "Forbidden.AuthType": _DENIED,
+    "DomainRecordConflict": Meaning(
+        Verdict.REFUSED,
+        "another record at that name, most likely a CNAME, excludes a TXT record",
+        "remove it in the Alibaba Cloud DNS console (ESA and CDN set such a CNAME when they "
+        "manage the certificate themselves)",
+    ),
+    "Forbidden.DomainExpired": Meaning(
+        Verdict.REFUSED, "the domain of the zone {zone} has expired", "renew it at its registrar"
+    ),
+    "Forbidden.DomainLocked": _LOCKED,
+    "Forbidden.RecordLocked": _LOCKED,
+    "DomainRecordLocked": _LOCKED,
+    "Forbidden.DomainType": _NO_ADDING,
+    "DomainForbidden": _NO_ADDING,
+    "RecordForbidden.BlackHole": _NO_ADDING,
+    "InvalidDomainName.Duplicate": _NO_ADDING,
+    "QuotaExceeded.Record": Meaning(
+        Verdict.REFUSED,
+        "the zone {zone} or that name has reached its limit of records",
+        "remove records that nobody needs (90 values at one name is the most)",
+    ),
+    "QuotaExceeded.TTL": _TTL,
+    "InvalidTTL": _TTL,
+    "SubDomainInvalid.RR": Meaning(
+        Verdict.REFUSED,
+        "Alidns does not accept that name below the zone {zone}",
+        "host the part of it that is not ASCII as a zone of its own",
+    ),
+    "SubDomainInvalid.Value": _OUR_FAULT,
+    "LastOperationNotFinished": _BUSY,
+    "RecordForbidden.DNSChange": _BUSY,
+    "InvalidAccessKeyId": _WRONG_KEY,
+    "InvalidAccessKeyId.NotFound": _WRONG_KEY,
+    "InvalidAccessKeyId.Inactive": Meaning(
+        Verdict.REFUSED, "the access key is disabled", "enable it in the RAM console"
+    ),
+    "SignatureDoesNotMatch": _WRONG_SECRET,
+    "InvalidAccessKeySecret": _WRONG_SECRET,
+    "IncompleteSignature": _WRONG_SECRET,
+    "InvalidTimeStamp.Expired": Meaning(
+        Verdict.REFUSED,
+        "the clock of this machine is wrong{clock}",
+        "set it (timedatectl set-ntp true) and run Certbot again",
+    ),
+    "SignatureNonceUsed": _PASSING,
+    "InvalidSecurityToken.Expired": _TOKEN_EXPIRED,
+    "InvalidSecurityToken.Malformed": _WRONG_TOKEN,
+    "InvalidSecurityToken.MismatchWithAccessKey": _WRONG_TOKEN,
+    "MissingSecurityToken": Meaning(
+        Verdict.REFUSED,
+        "the access key is a temporary one and its security token is missing",
+        "set dns_aliyun_security_token as well",
+    ),
+    "Rejected.Throttling": _THROTTLED,
+    "ServiceUnavailable": _PASSING,
+    "ServiceUnavailableTemporary": _PASSING,
+    "InternalError": _PASSING,
+    "UnKnownError": _PASSING,
+    # What never reached the API, or never came back from it, in our own words.
+    "no reply": Meaning(
+        Verdict.UNCLEAR,
+        "{host} accepted calls and did not reply in time",
+        "check the network between here and there, or " + _LATER,
+    ),
+    "connection lost": Meaning(
+        Verdict.UNCLEAR,
+        "connections to {host} broke off before a reply came",
+        "check the network and the proxy between here and there, or " + _LATER,
+    ),
+    "not from Alidns": Meaning(
+        Verdict.UNCLEAR,
+        "what answers for {host} is not Alidns{status}",
+        "check the proxy or the captive portal between here and there, or " + _LATER,
+    ),
+    "no connection": Meaning(
+        Verdict.RETRY,
+        "{host} cannot be reached on port {port}",
+        "check the network and the firewall, and set HTTPS_PROXY if there is a proxy",
+    ),
+    "no address": Meaning(
+        Verdict.RETRY,
+        "the name {host} cannot be resolved",
+        "check the network and the resolver in /etc/resolv.conf",
+    ),
+    "proxy failed": Meaning(
+        Verdict.RETRY,
+        "the proxy that HTTPS_PROXY names does not connect to {host}",
+        "check the proxy, or list the host in NO_PROXY",
+    ),
+    "TLS failed": Meaning(
+        Verdict.RETRY,
+        "no TLS connection to {host} can be made",
+        "check for a proxy or a firewall that breaks TLS; TLS 1.2 or newer is needed",
+    ),
+    "certificate refused": Meaning(
+        Verdict.REFUSED,
+        "the TLS certificate shown for {host} is not one to trust",
+        "most often a proxy that inspects TLS is in between: let it pass this host, or name its "
+        "CA certificates in REQUESTS_CA_BUNDLE",
+    ),
+    "wrong set-up": Meaning(
+        Verdict.REFUSED,
+        "HTTPS_PROXY or REQUESTS_CA_BUNDLE in the environment is not valid",
+        "correct or unset it",
+    ),
+    "called off": Meaning(
+        Verdict.REFUSED, "the run was called off before that was done", "run Certbot again"
+    ),
+}
+
+_THROTTLING = re.compile(r"throttling|flow ?control|too ?many ?requests", re.IGNORECASE)
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,79}", re.ASCII)
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
+
+
+def meaning_of(code: str, status: int) -> Meaning:
+    """Judge an error reply by its code; by its HTTP status only where the code says nothing."""
+    if code in MEANINGS:
+        return MEANINGS[code]
+    if _THROTTLING.search(code) or status == 429:
+        return _THROTTLED
+    if status >= 500:
+        return _PASSING
+    if code.startswith(("InvalidAccessKeyId", "Forbidden.AccessKey")):
+        return _WRONG_KEY
+    if code.startswith("InvalidSecurityToken"):
+        return _WRONG_TOKEN
+    if code.startswith(("Forbidden", "NoPermission")):
+        return _DENIED
+    if code.startswith("QuotaExceeded"):
+        return MEANINGS["QuotaExceeded.Record"]
+    return _OUR_FAULT
+
+
+def clean_code(text: object) -> str:
+    """Give an error code that came over the wire, or a plain word for what cannot be one."""
+    return text if isinstance(text, str) and _CODE.fullmatch(text) else "unreadable code"
+
+
+def clean_request_id(text: object) -> str:
+    """Give a request id that came over the wire, or nothing for what cannot be one."""
+    return text if isinstance(text, str) and _REQUEST_ID.fullmatch(text) else ""
+
+
+class AlidnsError(Exception):
+    """A call that did not succeed.
+
+    It holds nothing of the server's message, which may echo the access key id and the token.
+
+    :ivar code: Alidns' error code, or one of our own for what happened before the API answered
+    :ivar verdict: what is to be done about it
+    :ivar retry_after: seconds that the server asked to wait, if it did
+    :ivar maybe_done: whether this call, or one before it, may have been carried out after all
+    """
+
+    def __init__(
+        self,
+        code: str,
+        action: str = "",
+        *,
+        host: str = "",
+        zone: str = "",
+        status: int = 0,
+        request_id: str = "",
+        retry_after: float | None = None,
+        clock_offset: float | None = None,
+    ) -> None:
+        super().__init__(f"{action} {code}")
+        self.code = code
+        self.action = action
+        self.host = host
+        self.zone = zone
+        self.status = status
+        self.request_id = request_id
+        self.retry_after = retry_after
+        self.clock_offset = clock_offset
+        self.meaning = meaning_of(code, status)
+        self.verdict = self.meaning.verdict
+        self.maybe_done = self.verdict is Verdict.UNCLEAR
+
+    def because(self) -> tuple[str, str]:
+        """Give the reason and the advice for the user, and the code behind the reason."""
+        host, _, port = self.host.partition(":")
+        offset = self.clock_offset
+        facts = {
+            "zone": self.zone,
+            "action": self.action,
+            "host": host,
+            "port": port or "443",
+            "status": f" (HTTP status {self.status})" if self.status else "",
+            "clock": f" by {abs(offset):.0f} seconds" if offset else "",
+        }
+        details: list[str] = []
+        details = [] if self.code in _OUR_OWN else [self.code]
+        if self.request_id:
+            details.append(f"request id {self.request_id}")
+        suffix = f" ({', '.join(details)})" if details else ""
+        return self.meaning.reason.format(**facts) + suffix, self.meaning.advice.format(**facts)
+
+
+#: Codes that are sentences of ours, which the reason says already.
+_OUR_OWN = frozenset(code for code in MEANINGS if " " in code or code == "called off")
+
+
+def sentence(what: str, error: AlidnsError) -> str:
+    """Say in one sentence what could not be done, why, and what to do.
+
+    :param what: the deed and its object, as in ``The TXT record … could not be added``
+    """
+    reason, advice = error.because()
+    return f"{what}: {reason}; {advice}."

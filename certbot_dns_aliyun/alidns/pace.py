@@ -1,0 +1,125 @@
+"""How many calls go out: at one zone at a time, and in a second.
+
+Both limits are found out, not guessed, and what was found out holds for the rest of the run.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+import time
+from collections import deque
+from types import TracebackType
+
+from certbot_dns_aliyun.alidns.call import CONNECTIONS
+from certbot_dns_aliyun.alidns.effort import Effort
+from certbot_dns_aliyun.alidns.errors import AlidnsError
+
+#: Documented for AddDomainRecord and for DeleteDomainRecord, an account.
+#: https://help.aliyun.com/zh/dns/api-alidns-2015-01-09-quota
+CALLS_PER_SECOND = 60
+
+_FIRST_INTERVAL = 0.1
+_LONGEST_INTERVAL = 2.0
+
+
+class ZoneGate:
+    """Lets as many writes into a zone as the API takes at once.
+
+    One write goes first, then twice as many after each success; from the first refusal on
+    (LastOperationNotFinished) they go one at a time. So a zone that takes one at a time refuses a
+    single call, however many names there are.
+
+    :ivar closed: why no write to this zone can succeed, once the API has said so
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._limit = 1
+        self._under_way = 0
+        self._one_at_a_time = False
+        self.closed: AlidnsError | None = None
+
+    def turn(self, effort: Effort) -> _Turn:
+        """Wait for one's turn; use it as a context around the call.
+
+        :raises AlidnsError: if the zone is closed, or the effort was called off
+        """
+        with self._changed:
+            while True:
+                if effort.called_off:
+                    raise AlidnsError("called off")
+                if self.closed:
+                    raise copy.copy(self.closed)
+                if self._under_way < self._limit:
+                    break
+                self._changed.wait(0.5)
+            self._under_way += 1
+        return _Turn(self)
+
+    def _end(self) -> None:
+        with self._changed:
+            self._under_way -= 1
+            self._changed.notify_all()
+
+    def succeeded(self) -> None:
+        """Note a write that was carried out."""
+        with self._changed:
+            if not self._one_at_a_time:
+                self._limit = min(2 * self._limit, CONNECTIONS)
+
+    def was_busy(self) -> None:
+        """Note a write that was refused since another was under way.
+
+        If none of ours was, somebody else's must have been, which says nothing about the limit.
+        """
+        with self._changed:
+            if self._under_way > 1:
+                self._one_at_a_time = True
+                self._limit = 1
+
+
+class _Turn:
+    def __init__(self, gate: ZoneGate) -> None:
+        self._gate = gate
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._gate._end()
+
+
+class Rate:
+    """Spaces calls in time: within the documented rate, and slower once the API asks for that."""
+
+    def __init__(self, per_second: int = CALLS_PER_SECOND) -> None:
+        self._lock = threading.Lock()
+        self._recent: deque[float] = deque(maxlen=per_second)
+        self._next = 0.0
+        self._interval = 0.0
+        self._slowed_at = 0.0
+
+    def wait(self, effort: Effort) -> float:
+        """Wait for the next moment at which a call may go out, and give that (monotonic) time."""
+        with self._lock:
+            at = max(time.monotonic(), self._next)
+            if len(self._recent) == self._recent.maxlen:
+                at = max(at, self._recent[0] + 1.0)
+            self._recent.append(at)
+            self._next = at + self._interval
+        effort.sleep(at - time.monotonic())
+        return at
+
+    def slow_down(self, sent_at: float) -> None:
+        """Halve the rate; calls sent before the last time that happened do not count again."""
+        with self._lock:
+            if sent_at < self._slowed_at:
+                return
+            self._interval = min(max(2 * self._interval, _FIRST_INTERVAL), _LONGEST_INTERVAL)
+            self._slowed_at = self._next = max(self._next, time.monotonic()) + self._interval

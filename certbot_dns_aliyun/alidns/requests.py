@@ -1,0 +1,55 @@
+"""The three calls that this plugin makes, as the SDK's request objects.
+
+Each attempt takes a new object: signing writes nonce, time and signature into it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+#: The lowest TTL that every plan of Alibaba Cloud DNS allows, in seconds.
+#: https://help.aliyun.com/document_detail/29806.html
+TTL = 600
+
+#: The most records that one page of DescribeDomainRecords holds.
+PAGE_SIZE = 500
+
+
+def add_record(zone: str, rr: str, value: str) -> Any:
+    """https://help.aliyun.com/document_detail/29772.html"""
+    from aliyunsdkalidns.request.v20150109 import AddDomainRecordRequest
+
+    request = AddDomainRecordRequest.AddDomainRecordRequest()
+    request.set_DomainName(zone)
+    request.set_RR(rr)
+    request.set_Type("TXT")
+    request.set_Value(value)
+    request.set_TTL(TTL)
+    return request
+
+
+def delete_record(record_id: str) -> Any:
+    """https://help.aliyun.com/document_detail/29773.html"""
+    from aliyunsdkalidns.request.v20150109 import DeleteDomainRecordRequest
+
+    request = DeleteDomainRecordRequest.DeleteDomainRecordRequest()
+    request.set_RecordId(record_id)
+    return request
+
+
+def list_records(zone: str, rr: str, value: str, page: int) -> Any:
+    """https://help.aliyun.com/document_detail/29776.html
+
+    Without a SearchMode, RR and value match any record that contains them: narrow enough for
+    paging, and the same on old and new versions of the API. The caller compares exactly.
+    """
+    from aliyunsdkalidns.request.v20150109 import DescribeDomainRecordsRequest
+
+    request = DescribeDomainRecordsRequest.DescribeDomainRecordsRequest()
+    request.set_DomainName(zone)
+    request.set_RRKeyWord(rr)
+    request.set_TypeKeyWord("TXT")
+    request.set_ValueKeyWord(value)
+    request.set_PageNumber(page)
+    request.set_PageSize(PAGE_SIZE)
+    return request

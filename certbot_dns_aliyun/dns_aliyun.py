@@ -1,0 +1,155 @@
+"""The authenticator, as Certbot sees it: its options, and what it does in which order.
+
+Certbot imports this module at each start, whatever it is started for. So what costs time to import
+(the SDK, requests, dnspython) is imported when a challenge is to be performed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING, Any, Callable
+
+from certbot import errors, interfaces
+from certbot.plugins import dns_common
+
+from certbot_dns_aliyun.names import normal
+
+if TYPE_CHECKING:
+    from acme import challenges
+    from certbot import achallenges
+
+    from certbot_dns_aliyun.run import Run
+
+logger = logging.getLogger(__name__)
+
+#: Seconds to wait where no name server can be asked, as 2.0.0 always did.
+DEFAULT_PROPAGATION_SECONDS = 30
+#: Seconds to wait at most for name servers that answer without the value.
+DEFAULT_WAIT_LIMIT = 600
+
+_DAY = 24 * 60 * 60
+
+
+class Authenticator(dns_common.DNSAuthenticator):
+    """Proves control of names by TXT records at Alibaba Cloud DNS (dns-01, RFC 8555, 8.4)."""
+
+    description = (
+        "Obtain certificates using a DNS TXT record (if you are using Alibaba Cloud DNS for DNS)."
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._run: Run | None = None
+
+    @classmethod
+    def add_parser_arguments(cls, add: Callable[..., None]) -> None:  # type: ignore[override]
+        """Declare the options; ``add`` puts ``--dns-aliyun-`` before each name."""
+        add("credentials", help="Path of the INI file with the access key.")
+        add(
+            "propagation-seconds",
+            type=int,
+            default=DEFAULT_PROPAGATION_SECONDS,
+            help="Seconds to wait where the name servers of a zone cannot be asked. Where they "
+            "can, the wait ends as soon as all of them serve the TXT records.",
+        )
+        add(
+            "wait-limit",
+            type=int,
+            default=DEFAULT_WAIT_LIMIT,
+            help="Seconds to wait at most for name servers that do not serve the TXT records yet.",
+        )
+
+    def more_info(self) -> str:
+        """See :meth:`certbot.interfaces.Plugin.more_info`."""
+        return (
+            "This plugin proves control of a domain by a TXT record that it adds through the API "
+            "of Alibaba Cloud DNS (Alidns), waits until all of the zone's authoritative name "
+            "servers serve it, and removes it again."
+        )
+
+    def perform(
+        self, achalls: list[achallenges.AnnotatedChallenge]
+    ) -> list[challenges.ChallengeResponse]:
+        """Add the records of all challenges, and wait until the world can see them.
+
+        :raises errors.PluginError: if one of them cannot be added, or is not seen in time
+        """
+        longest, blind = self._seconds("wait-limit"), self._seconds("propagation-seconds")
+        self._setup_credentials()
+        self._attempt_cleanup = True
+        run = self._current_run()
+        wanted = [_record(achall) for achall in achalls]
+        run.look_up(name for _, name, _ in wanted)
+        run.at_once(self._perform, wanted)
+        run.wait_until_served(longest, blind)
+        return [achall.response(achall.account_key) for achall in achalls]
+
+    def cleanup(self, achalls: list[achallenges.AnnotatedChallenge]) -> None:
+        """Remove the records that :meth:`perform` added, and name those that cannot be removed."""
+        if not self._attempt_cleanup or self._run is None:
+            return
+        try:
+            self._run.begin_cleanup()
+            self._run.at_once(self._cleanup, [_record(achall) for achall in achalls])
+        finally:
+            self._run.close()
+            self._run = None
+
+    def auth_hint(self, failed_achalls: list[achallenges.AnnotatedChallenge]) -> str:
+        """Tell what the name servers were serving when the CA said no."""
+        return self._run.hint(_record(achall)[1] for achall in failed_achalls) if self._run else ""
+
+    def _setup_credentials(self) -> None:
+        self._configure_file(
+            "credentials", "Alibaba Cloud credentials INI file", self._load_settings
+        )
+        path = os.path.abspath(os.path.expanduser(self.conf("credentials")))
+        # The renewal file keeps what is set here; `certbot renew` may run in any folder.
+        setattr(self.config, self.dest("credentials"), path)
+        self._load_settings(path)
+        dns_common.validate_file_permissions(path)
+
+    def _load_settings(self, path: str) -> None:
+        from certbot_dns_aliyun.credentials import settings
+
+        self._settings = settings.load(path)
+
+    def _perform(self, domain: str, validation_name: str, validation: str) -> None:
+        self._current_run().add(validation_name, validation)
+
+    def _cleanup(self, domain: str, validation_name: str, validation: str) -> None:
+        if self._run:
+            self._run.remove(validation_name, validation)
+
+    def _current_run(self) -> Run:
+        from certbot_dns_aliyun.run import Run
+
+        if self._run is None:
+            self._run = Run(self._settings)
+        return self._run
+
+    def _seconds(self, option: str) -> int:
+        seconds: int = self.conf(option)
+        if not 0 <= seconds <= _DAY:
+            raise errors.PluginError(
+                f"--dns-aliyun-{option} must be between 0 and {_DAY} seconds, not {seconds}."
+            )
+        return seconds
+
+
+def _record(achall: achallenges.AnnotatedChallenge) -> tuple[str, str, str]:
+    """Give the domain of a challenge, and name and value of the TXT record that answers it."""
+    # Certbot 5 has `identifier`, and warns of `domain`; before, there is `domain` alone.
+    identifier = getattr(achall, "identifier", None)
+    domain: str = identifier.value if identifier else achall.domain
+    name = normal(achall.validation_domain_name(domain))
+    return domain, name, achall.validation(achall.account_key)
+
+
+if not hasattr(interfaces, "Authenticator"):
+    # Certbot before 1.19 recognizes a plugin by these declarations alone.
+    import zope.interface
+
+    zope.interface.classImplements(Authenticator, interfaces.IAuthenticator)
+    zope.interface.directlyProvides(Authenticator, interfaces.IPluginFactory)

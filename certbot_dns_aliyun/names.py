@@ -1,0 +1,59 @@
+"""Domain names, as DNS writes them (A-labels) and as the Alidns API does (U-labels)."""
+
+from __future__ import annotations
+
+APEX = "@"
+
+
+def normal(name: str) -> str:
+    """Give a name in lower case and without a final dot."""
+    return name.rstrip(".").lower()
+
+
+def is_within(name: str, zone: str) -> bool:
+    """Tell whether a name is the zone's apex or below it."""
+    return name == zone or name.endswith("." + zone)
+
+
+def zone_candidates(validation_name: str, guess: str | None = None) -> list[str]:
+    """List the zones that could hold a name: the guess first, then the longest first.
+
+    A top-level domain is never among them.
+
+    :param validation_name: the name of the TXT record, ``_acme-challenge.www.example.com``
+    :param guess: the zone that public DNS names, if it names one
+    """
+    labels = validation_name.split(".")
+    by_length = [".".join(labels[i:]) for i in range(len(labels) - 1)]
+    first = [guess] if guess in by_length else []
+    return first + [zone for zone in by_length if zone != guess]
+
+
+def resource_record(name: str, zone: str) -> str:
+    """Give the RR of a name in a zone, as the API wants it: ``@`` for the apex itself.
+
+    https://help.aliyun.com/document_detail/29805.html
+    """
+    return APEX if name == zone else name[: -len(zone) - 1]
+
+
+def full_name(rr: str, zone: str) -> str:
+    """Give the name that an RR stands for in a zone; the reverse of :func:`resource_record`."""
+    return zone if rr == APEX else f"{rr}.{zone}"
+
+
+def to_unicode(name: str) -> str:
+    """Give the U-label form of a name, the only one in which the API knows a zone (RFC 5891, 2.3).
+
+    A label that is no valid Punycode stays as it is.
+    """
+    return ".".join(_unicode_label(label) for label in name.split("."))
+
+
+def _unicode_label(label: str) -> str:
+    if not label.startswith("xn--"):
+        return label
+    try:
+        return label[4:].encode("ascii").decode("punycode")
+    except UnicodeError:
+        return label

@@ -1,0 +1,106 @@
+"""Wait until the world can see the records, and tell the person who waits how far that is."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import logging
+import time
+from collections.abc import Iterable
+
+from certbot import errors
+from certbot.display import util as display_util
+
+from certbot_dns_aliyun.propagation.public_dns import PublicDns
+from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two lines of progress.
+_PROGRESS = 30.0
+#: Seconds after which it is said that no name server can be asked.
+_BLIND_AFTER = 6.0
+
+
+def wait_until_served(
+    public_dns: PublicDns, records: Iterable[tuple[str, str, str]], limits: Limits
+) -> list[ZoneWatch]:
+    """Wait until all name servers serve all records, or as long as the limits allow.
+
+    :param records: name, value and zone of each record
+    :returns: what was seen of each zone
+    :raises errors.PluginError: if a value is served nowhere when the time is up
+    """
+    watches, end = public_dns.watch(records, limits)
+    zones = ", ".join(watch.zone for watch in watches)
+    display_util.notify(f"Waiting until the name servers of {zones} serve the TXT records")
+    started, told = time.monotonic(), 0
+    blind: list[ZoneWatch] = []
+    while not end.done():
+        concurrent.futures.wait([end], timeout=0.25)
+        waited = time.monotonic() - started
+        if waited >= _BLIND_AFTER or end.done():
+            blind = _tell_blindness(watches, blind, limits)
+        if waited >= _PROGRESS * (told + 1) and not end.done():
+            told += 1
+            display_util.notify(f"Still waiting, after {waited:.0f} seconds: {_progress(watches)}")
+    end.result()
+    for watch in watches:
+        _conclude(watch, time.monotonic() - started)
+    return watches
+
+
+def _tell_blindness(
+    watches: list[ZoneWatch], told: list[ZoneWatch], limits: Limits
+) -> list[ZoneWatch]:
+    blind = [watch for watch in watches if watch.is_blind]
+    for watch in blind:
+        if watch not in told:
+            display_util.notify(
+                f"No name server of {watch.zone} can be asked from here (is port 53 closed?); "
+                f"waiting {limits.blind:.0f} seconds instead"
+            )
+    return blind
+
+
+def _progress(watches: list[ZoneWatch]) -> str:
+    complete = sum(len(watch.complete) for watch in watches)
+    lacking = [f"{server} {what}" for w in watches for server, what in w.incomplete.items()]
+    return (
+        f"{complete} of {complete + len(lacking)} name server addresses serve all TXT records; "
+        + "; ".join(lacking[:3])
+        + (f"; and {len(lacking) - 3} more" if len(lacking) > 3 else "")
+    )
+
+
+def _conclude(watch: ZoneWatch, waited: float) -> None:
+    """Say what the end of the wait for one zone means.
+
+    :raises errors.PluginError: if name servers answered, and a value was served by none of them
+    """
+    if watch.is_blind:
+        logger.warning(
+            "Whether the world can see the TXT records in %s is not known: "
+            "none of its name servers could be asked.",
+            watch.zone,
+        )
+        return
+    lacking = "; ".join(f"{server} {what}" for server, what in watch.incomplete.items())
+    if watch.unserved:
+        raise errors.PluginError(
+            f"The TXT record {min(watch.unserved)} was added, but no name server of {watch.zone} "
+            f"served it within {waited:.0f} seconds ({lacking}); check that the domain is "
+            "delegated to the name servers that the Alibaba Cloud DNS console shows for it, "
+            "or raise --dns-aliyun-wait-limit."
+        )
+    if lacking:
+        logger.warning(
+            "Going on although not all name servers of %s serve the TXT records: %s.",
+            watch.zone,
+            lacking,
+        )
+    logger.info(
+        "%d addresses of the name servers of %s serve the TXT records, after %.1f seconds",
+        len(watch.complete),
+        watch.zone,
+        waited,
+    )

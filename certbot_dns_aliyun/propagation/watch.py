@@ -1,0 +1,267 @@
+"""Watch the name servers of one zone until every one of them serves what the CA will look for.
+
+An address may stand for many machines (anycast, a load balancer), each with a copy of the zone of
+its own age. So a first good answer is followed by several questions at once, each from a fresh
+source port and so perhaps to another machine; and when all addresses have passed, all are asked
+once more at the same moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+
+from certbot_dns_aliyun.propagation.discovery import NameServer
+from certbot_dns_aliyun.propagation.question import Outcome, ask
+
+logger = logging.getLogger(__name__)
+
+#: Questions to one address about all names together, when the first answer was good.
+_PROBES = 48
+#: The most and the fewest of them for one name; the fewest are enough where there are many names.
+_MOST_PROBES_A_NAME = 16
+_FEWEST_PROBES_A_NAME = 2
+#: How many times as many they are once machines behind the address were found to disagree.
+_DISAGREEMENT = 3
+#: Questions under way at once, over all addresses of a zone.
+_QUESTIONS_AT_ONCE = 64
+
+#: Seconds between two looks at an address that lacks a value, and their share of the time waited.
+_SHORTEST_PAUSE = 0.1
+_LONGEST_PAUSE = 2.0
+_PAUSE_SHARE = 0.05
+
+#: Seconds that name servers get to answer at all, before they count as out of reach.
+_FIRST_ANSWER = 6.0
+#: Seconds after which an address that never answers with authority holds up the others no longer.
+_GRACE = 10.0
+#: Seconds after which the last full look at an address is too old to rely on.
+_FRESH = 1.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a wait may take, in seconds.
+
+    :param longest: for name servers that answer and lack a value
+    :param blind: if no name server can be asked
+    """
+
+    longest: float
+    blind: float
+
+
+@dataclass
+class _Address:
+    """What is known of one address of a name server."""
+
+    server: NameServer
+    missing: set[str]
+    watched_since: float
+    authoritative_at: float | None = None
+    outcome: Outcome | None = None
+    complete_at: float = 0.0
+    machines_disagree: bool = False
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def complete(self) -> bool:
+        return not self.missing
+
+    def is_out(self, now: float) -> bool:
+        """Tell whether there has been no authoritative answer for too long to wait for one."""
+        if self.outcome is Outcome.UNREACHABLE and self.authoritative_at is None:
+            return True
+        return now - (self.authoritative_at or self.watched_since) >= _GRACE
+
+
+class ZoneWatch:
+    """The name servers of one zone, and the values that each must serve.
+
+    :param zone: the zone as public DNS names it
+    :param servers: its name servers' addresses; none if they are not known
+    :param wanted: for each name the values that must be served there, all of them
+    """
+
+    def __init__(
+        self,
+        zone: str,
+        servers: Sequence[NameServer],
+        wanted: dict[str, frozenset[str]],
+        limits: Limits,
+    ) -> None:
+        self.zone = zone
+        self.servers = list(servers)
+        self.served_since: datetime | None = None
+        self._wanted = wanted
+        self._limits = limits
+        self._addresses: list[_Address] = []
+        self._probes_a_name = min(
+            max(_PROBES // len(wanted), _FEWEST_PROBES_A_NAME), _MOST_PROBES_A_NAME
+        )
+
+    async def run(self) -> None:
+        """Watch until all is served or the time is up; what came of it, the properties tell."""
+        started = time.monotonic()
+        self._questions = asyncio.Semaphore(_QUESTIONS_AT_ONCE)
+        self._changed = asyncio.Event()
+        self._addresses = [
+            _Address(server, set(self._wanted), started)
+            for server in self.servers
+            if _is_routable(server.address)
+        ]
+        followers = [asyncio.ensure_future(self._follow(a)) for a in self._addresses]
+        try:
+            while time.monotonic() - started < self._time_allowed():
+                if await self._is_served_everywhere():
+                    self.served_since = datetime.now(timezone.utc)
+                    return
+                self._changed.clear()
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), 0.2)
+        finally:
+            for follower in followers:
+                follower.cancel()
+            await asyncio.gather(*followers, return_exceptions=True)
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether no name server of the zone has answered with authority so far."""
+        return all(address.authoritative_at is None for address in self._addresses)
+
+    @property
+    def unserved(self) -> set[str]:
+        """The names whose values not one address serves."""
+        missing = [address.missing for address in self._addresses]
+        return set(self._wanted).intersection(*missing)
+
+    @property
+    def complete(self) -> list[NameServer]:
+        """The addresses that serve all values."""
+        return [a.server for a in self._addresses if a.complete]
+
+    @property
+    def incomplete(self) -> dict[NameServer, str]:
+        """The addresses that do not serve all values, each with what it does instead."""
+        return {
+            a.server: _SHORTCOMINGS[a.outcome]
+            for a in self._addresses
+            if not a.complete and a.outcome is not Outcome.UNREACHABLE
+        }
+
+    def is_about(self, names: Iterable[str]) -> bool:
+        """Tell whether one of the names is watched here."""
+        return not self._wanted.keys().isdisjoint(names)
+
+    def hint(self) -> str:
+        """Say what was seen, for somebody who wonders why the CA saw something else."""
+        where = f"the name servers of {self.zone}"
+        if self.is_blind:
+            return (
+                f"None of {where} could be asked from here, so the TXT records may not have been "
+                "visible yet; raise --dns-aliyun-propagation-seconds."
+            )
+        complete = ", ".join(str(server) for server in self.complete)
+        if self.served_since is None:
+            return f"Of {where} only these served the TXT records: {complete}."
+        return (
+            f"All of {where} have served the TXT records since "
+            f"{self.served_since:%Y-%m-%d %H:%M:%S} UTC ({complete}); if the CA says otherwise, "
+            "check that the domain's registry delegates it to these servers."
+        )
+
+    def _time_allowed(self) -> float:
+        if not self.is_blind:
+            return self._limits.longest
+        return max(self._limits.blind, _FIRST_ANSWER if self._addresses else 0.0)
+
+    async def _is_served_everywhere(self) -> bool:
+        now = time.monotonic()
+        complete = [a for a in self._addresses if a.complete]
+        rest = [a for a in self._addresses if not a.complete]
+        if not complete or not all(a.is_out(now) for a in rest):
+            return False
+        aged = [a for a in complete if now - a.complete_at > _FRESH]
+        await asyncio.gather(*(self._look(a, sorted(self._wanted), probes=1) for a in aged))
+        return all(a.complete for a in complete)
+
+    async def _follow(self, address: _Address) -> None:
+        """Keep asking one address for what it lacks."""
+        while True:
+            if address.complete:
+                address.wake.clear()
+                await address.wake.wait()
+            first = min(address.missing)
+            await self._look(address, [first], probes=1, over_tcp=_udp_seems_blocked(address))
+            if first not in address.missing:
+                address.missing.add(first)
+                await self._confirm(address, first)
+            if address.complete:
+                address.complete_at = time.monotonic()
+                self._changed.set()
+            else:
+                waited = time.monotonic() - address.watched_since
+                await asyncio.sleep(
+                    min(max(_PAUSE_SHARE * waited, _SHORTEST_PAUSE), _LONGEST_PAUSE)
+                )
+
+    async def _confirm(self, address: _Address, served: str) -> None:
+        """Ask many times at once an address that has just served one name."""
+        probes = self._probes_a_name * (_DISAGREEMENT if address.machines_disagree else 1)
+        await self._look(address, sorted(address.missing), probes)
+        if served in address.missing:
+            address.machines_disagree = True
+
+    async def _look(
+        self, address: _Address, names: Sequence[str], probes: int, over_tcp: bool = False
+    ) -> None:
+        """Ask an address for names, several times each, and note which of them it served always."""
+        served = await asyncio.gather(
+            *(self._question(address, name, over_tcp) for name in names for _ in range(probes))
+        )
+        for i, name in enumerate(names):
+            if all(served[i * probes : (i + 1) * probes]):
+                address.missing.discard(name)
+            else:
+                address.missing.add(name)
+                address.wake.set()
+
+    async def _question(self, address: _Address, name: str, over_tcp: bool) -> bool:
+        async with self._questions:
+            reply = await ask(address.server.address, name, tcp=over_tcp)
+        if reply.outcome is not address.outcome:
+            logger.debug("Name server %s %s", address.server, reply.outcome.value)
+        address.outcome = reply.outcome
+        if reply.outcome is Outcome.AUTHORITATIVE:
+            address.authoritative_at = time.monotonic()
+        return self._wanted[name] <= reply.values
+
+
+_SHORTCOMINGS: dict[Outcome | None, str] = {
+    **{outcome: outcome.value for outcome in Outcome},
+    None: Outcome.SILENT.value,
+    Outcome.AUTHORITATIVE: "does not serve the value yet",
+}
+
+
+def _udp_seems_blocked(address: _Address) -> bool:
+    silent = address.outcome is Outcome.SILENT and address.authoritative_at is None
+    return silent and time.monotonic() - address.watched_since > 3.0
+
+
+def _is_routable(address: str) -> bool:
+    """Tell whether this machine has a route to an address; nothing is sent."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((address, 53))
+    except OSError:
+        logger.debug("No route to the name server address %s", address)
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""The TXT records that a run adds, and sees gone again."""

@@ -1,0 +1,193 @@
+"""Which records this run has made, so that it removes those and no others.
+
+An entry is written before the call that adds its record is made; whatever becomes of that call, the
+entry knows what there is to remove.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Callable
+
+from certbot import errors
+
+from certbot_dns_aliyun.alidns.client import Client
+from certbot_dns_aliyun.alidns.effort import Effort
+from certbot_dns_aliyun.alidns.errors import AlidnsError, Verdict, sentence
+from certbot_dns_aliyun.names import resource_record, zone_candidates
+
+logger = logging.getLogger(__name__)
+
+#: Seconds after which a call that was under way has surely ended, one way or the other.
+_UNDER_WAY = 20.0
+#: Seconds between two looks for a record whose adding may still be under way at the API.
+_SECOND_LOOK = 2.0
+
+
+class State(Enum):
+    """What an entry's record is to us."""
+
+    NOT_THERE = "nothing of ours is in the zone"
+    OURS = "we made it"
+    FOREIGN = "it was there before us"
+    UNCLEAR = "we may have made it: the reply was lost"
+
+
+@dataclass
+class Entry:
+    """A TXT record that the certificate needs.
+
+    :ivar users: how many challenges count on it; a CA may ask for one value twice
+    :ivar added: resolves to the zone, once the record is in it
+    """
+
+    name: str
+    value: str
+    users: int = 1
+    zone: str = ""
+    record_id: str | None = None
+    state: State = State.NOT_THERE
+    added: Future[str] = field(default_factory=Future)
+
+    @property
+    def rr(self) -> str:
+        """The RR in the zone."""
+        return resource_record(self.name, self.zone)
+
+
+class Ledger:
+    """The records of one run.
+
+    :param client: the API
+    :param guess_zone: gives the zone that public DNS names for a record's name, if any
+    """
+
+    def __init__(self, client: Client, guess_zone: Callable[[str], str | None]) -> None:
+        self._client = client
+        self._guess_zone = guess_zone
+        self._lock = threading.Lock()
+        self._entries: dict[tuple[str, str], Entry] = {}
+
+    def add(self, name: str, value: str, effort: Effort) -> str:
+        """Add a TXT record to the zone that takes it.
+
+        :returns: the zone
+        :raises errors.PluginError: if it cannot be added
+        """
+        with self._lock:
+            entry = self._entries.get((name, value))
+            if entry:
+                entry.users += 1
+            else:
+                mine = self._entries[name, value] = Entry(name, value)
+        if entry:
+            return entry.added.result()
+        try:
+            self._add_to_some_zone(mine, effort)
+        except BaseException as error:
+            mine.added.set_exception(error)
+            raise
+        mine.added.set_result(mine.zone)
+        return mine.zone
+
+    def present(self) -> list[tuple[str, str, str]]:
+        """List name, value and zone of the records that are in their zones."""
+        with self._lock:
+            entries = list(self._entries.values())
+        return [(e.name, e.value, e.zone) for e in entries if e.state is not State.NOT_THERE]
+
+    def remove(self, name: str, value: str, effort: Effort) -> str | None:
+        """Remove a record that :meth:`add` added, with its last user.
+
+        :returns: a sentence about what may be left behind, if anything may
+        """
+        with self._lock:
+            entry = self._entries.get((name, value))
+            if not entry:
+                return None
+            entry.users -= 1
+            if entry.users > 0:
+                return None
+            del self._entries[name, value]
+        return self._remove(entry, effort)
+
+    def _add_to_some_zone(self, entry: Entry, effort: Effort) -> None:
+        guess = self._guess_zone(entry.name)
+        refusals: list[AlidnsError] = []
+        for zone in zone_candidates(entry.name, guess):
+            entry.zone = zone
+            try:
+                added = self._client.add(entry.zone, entry.rr, entry.value, effort)
+            except AlidnsError as error:
+                if error.maybe_done:
+                    entry.state = State.UNCLEAR
+                refusals.append(error)
+                # What the key may not touch may be no zone at all, unless public DNS says it is.
+                if error.verdict is Verdict.NOT_HERE or (
+                    error.verdict is Verdict.DENIED and entry.zone != guess
+                ):
+                    continue
+                raise _cannot_add(entry.name, [error]) from None
+            entry.record_id = added.record_id
+            entry.state = State.OURS if added.ours else State.FOREIGN
+            logger.debug("TXT record %s in zone %s: %s", entry.name, entry.zone, entry.state.value)
+            return
+        raise _cannot_add(entry.name, refusals, guess) from None
+
+    def _remove(self, entry: Entry, effort: Effort) -> str | None:
+        if not entry.added.done():
+            wait([entry.added], _UNDER_WAY)
+            if not entry.added.done():
+                entry.state = State.UNCLEAR
+        if entry.state in (State.NOT_THERE, State.FOREIGN):
+            return None
+        what = f"The TXT record {entry.name} = {entry.value}"
+        try:
+            record_id = entry.record_id or self._look_twice(entry, effort)
+            if record_id:
+                self._client.delete(entry.zone, record_id, effort)
+                return None
+            if entry.state is State.UNCLEAR and self._client.may_list:
+                return None
+        except AlidnsError as error:
+            return sentence(f"{what} could not be removed", error) + _by_hand(entry)
+        return (
+            f"{what} may be left: its id never arrived, and the access key may not list records."
+            + _by_hand(entry)
+        )
+
+    def _look_twice(self, entry: Entry, effort: Effort) -> str | None:
+        record_id = self._client.find(entry.zone, entry.rr, entry.value, effort)
+        if not record_id and self._client.may_list:
+            effort.sleep(_SECOND_LOOK)
+            record_id = self._client.find(entry.zone, entry.rr, entry.value, effort)
+        return record_id
+
+
+def _by_hand(entry: Entry) -> str:
+    where = f" To remove it by hand: zone {entry.zone}, RR {entry.rr}, "
+    if entry.record_id:
+        command = f"aliyun alidns DeleteDomainRecord --RecordId {entry.record_id}"
+        return f"{where}record id {entry.record_id}, with `{command}`."
+    return f"{where}in the Alibaba Cloud DNS console, https://dns.console.aliyun.com/."
+
+
+def _cannot_add(
+    name: str, refusals: list[AlidnsError], guess: str | None = None
+) -> errors.PluginError:
+    """Say why no zone took the record: in the words about the likeliest zone.
+
+    That is the one that public DNS names; failing that, the shortest that may exist.
+    """
+    telling = next(
+        (error for error in refusals if error.zone == guess),
+        next((e for e in reversed(refusals) if e.verdict is not Verdict.NOT_HERE), refusals[-1]),
+    )
+    what = f"The TXT record {name} could not be added"
+    if len(refusals) > 1:
+        what += f" to any of the zones {', '.join(error.zone for error in refusals)}"
+    return errors.PluginError(sentence(what, telling))

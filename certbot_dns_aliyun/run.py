@@ -1,0 +1,108 @@
+"""One order's run, from the first look-up to the last record removed.
+
+All that a run knows and holds (records, connections to name servers, threads) is in here, and goes
+with it: `certbot renew` makes one run after another in one process.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Callable
+
+from certbot_dns_aliyun.alidns.client import Client
+from certbot_dns_aliyun.alidns.effort import Effort
+from certbot_dns_aliyun.credentials.settings import Settings
+from certbot_dns_aliyun.propagation.public_dns import PublicDns
+from certbot_dns_aliyun.propagation.wait import wait_until_served
+from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
+from certbot_dns_aliyun.records.ledger import Ledger
+
+logger = logging.getLogger(__name__)
+
+#: Challenges in hand at once. Most of them wait for their zone's turn; the calls under way at once
+#: are far fewer (:data:`certbot_dns_aliyun.alidns.call.CONNECTIONS`).
+_THREADS = 100
+
+
+class Run:
+    """Adds, watches and removes the records of one order."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._dns = PublicDns()
+        self._effort = Effort()
+        self._ledger = Ledger(Client(lambda: settings.key, settings.endpoint), self._dns.zone_of)
+        self._watches: list[ZoneWatch] = []
+
+    def look_up(self, validation_names: Iterable[str]) -> None:
+        """Start looking up the zones of names and their name servers."""
+        self._dns.look_up(validation_names)
+
+    def add(self, name: str, value: str) -> None:
+        """Add a TXT record.
+
+        :raises certbot.errors.PluginError: if it cannot be added
+        """
+        self._ledger.add(name, value, self._effort)
+
+    def wait_until_served(self, longest: float, blind: float) -> None:
+        """Wait until all name servers serve all records that were added.
+
+        :param longest: seconds at most, if name servers answer without the value
+        :param blind: seconds, if no name server can be asked
+        :raises certbot.errors.PluginError: if a value is served nowhere when the time is up
+        """
+        limits = Limits(longest, blind)
+        self._watches = wait_until_served(self._dns, self._ledger.present(), limits)
+
+    def begin_cleanup(self) -> None:
+        """End whatever adding still goes on; from now on, records are removed."""
+        self._effort.call_off()
+        self._effort = Effort()
+
+    def remove(self, name: str, value: str) -> None:
+        """Remove a TXT record, if this run added it; warn if it cannot be removed."""
+        try:
+            left = self._ledger.remove(name, value, self._effort)
+        except Exception as error:  # one record must not keep the others from being removed
+            left = f"The TXT record {name} = {value} may be left ({type(error).__name__})."
+        if left:
+            logger.warning("%s", left)
+
+    def hint(self, names: Iterable[str]) -> str:
+        """Tell what the name servers were seen to serve."""
+        hints = [watch.hint() for watch in self._watches if watch.is_about(names)]
+        return " ".join(hints)
+
+    def at_once(
+        self, do: Callable[[str, str, str], None], records: Sequence[tuple[str, str, str]]
+    ) -> None:
+        """Do something for all records at once; the first failure calls off the rest.
+
+        The calling thread does nothing but wait, in small steps: it is the one that signals
+        interrupt.
+        """
+        pool = concurrent.futures.ThreadPoolExecutor(
+            max(1, min(len(records), _THREADS)), "dns-aliyun"
+        )
+        futures = [pool.submit(do, *record) for record in records]
+        try:
+            pending = set(futures)
+            while pending:
+                done, pending = concurrent.futures.wait(
+                    pending, timeout=0.5, return_when=concurrent.futures.FIRST_EXCEPTION
+                )
+                for future in done:
+                    future.result()
+        except BaseException:
+            self._effort.call_off()
+            for future in futures:
+                future.cancel()
+            raise
+        finally:
+            pool.shutdown(wait=False)
+
+    def close(self) -> None:
+        """End the run's threads."""
+        self._dns.close()

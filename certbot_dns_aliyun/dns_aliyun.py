@@ -80,7 +80,7 @@ class Authenticator(dns_common.DNSAuthenticator):
         self._attempt_cleanup = True
         run = self._current_run()
         wanted = [_record(achall) for achall in achalls]
-        run.look_up(name for _, name, _ in wanted)
+        run.prepare(wanted)
         run.at_once(self._perform, wanted)
         run.wait_until_served(longest, blind)
         return [achall.response(achall.account_key) for achall in achalls]
@@ -126,7 +126,7 @@ class Authenticator(dns_common.DNSAuthenticator):
         from certbot_dns_aliyun.run import Run
 
         if self._run is None:
-            self._run = Run(self._settings)
+            self._run = Run(self._settings, self.config.work_dir)
         return self._run
 
     def _seconds(self, option: str) -> int:

@@ -24,20 +24,25 @@ logger = logging.getLogger(__name__)
 #: Challenges in hand at once. Most of them wait for their zone's turn; the calls under way at once
 #: are far fewer (:data:`certbot_dns_aliyun.alidns.call.CONNECTIONS`).
 _THREADS = 100
+#: Seconds that removing what an earlier run left may go without success before this run goes on.
+_RECOVERY_PATIENCE = 20.0
 
 
 class Run:
     """Adds, watches and removes the records of one order."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, work_dir: str) -> None:
         self._dns = PublicDns()
         self._effort = Effort()
-        self._ledger = Ledger(Client(lambda: settings.key, settings.endpoint), self._dns.zone_of)
+        client = Client(lambda: settings.key, settings.endpoint)
+        self._ledger = Ledger(client, self._dns.zone_of, work_dir)
         self._watches: list[ZoneWatch] = []
 
-    def look_up(self, validation_names: Iterable[str]) -> None:
-        """Start looking up the zones of names and their name servers."""
-        self._dns.look_up(validation_names)
+    def prepare(self, records: Sequence[tuple[str, str, str]]) -> None:
+        """Look up zones and name servers; remove what a killed run left; note what comes next."""
+        self._dns.look_up(name for _, name, _ in records)
+        self._ledger.recover(Effort(_RECOVERY_PATIENCE))
+        self._ledger.plan((name, value) for _, name, value in records)
 
     def add(self, name: str, value: str) -> None:
         """Add a TXT record.
@@ -104,5 +109,7 @@ class Run:
             pool.shutdown(wait=False)
 
     def close(self) -> None:
-        """End the run's threads."""
+        """End the run's threads; warn of records that nobody has removed."""
         self._dns.close()
+        for left in self._ledger.close():
+            logger.warning("%s", left)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from enum import Enum
@@ -18,7 +19,8 @@ from certbot import errors
 from certbot_dns_aliyun.alidns.client import Client
 from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.alidns.errors import AlidnsError, Verdict, sentence
-from certbot_dns_aliyun.names import resource_record, zone_candidates
+from certbot_dns_aliyun.names import full_name, resource_record, zone_candidates
+from certbot_dns_aliyun.records.journal import Journal, Line
 
 logger = logging.getLogger(__name__)
 
@@ -58,19 +60,65 @@ class Entry:
         """The RR in the zone."""
         return resource_record(self.name, self.zone)
 
+    @property
+    def line(self) -> Line:
+        """What the journal says of it."""
+        return Line(self.zone, self.rr, self.value)
+
 
 class Ledger:
     """The records of one run.
 
     :param client: the API
     :param guess_zone: gives the zone that public DNS names for a record's name, if any
+    :param work_dir: Certbot's folder for what it works with; the journal is kept there
     """
 
-    def __init__(self, client: Client, guess_zone: Callable[[str], str | None]) -> None:
+    def __init__(
+        self, client: Client, guess_zone: Callable[[str], str | None], work_dir: str
+    ) -> None:
         self._client = client
         self._guess_zone = guess_zone
+        self._work_dir = work_dir
+        self._journal = Journal.of_this_run(work_dir)
+        self._planned: set[Line] = set()
         self._lock = threading.Lock()
         self._entries: dict[tuple[str, str], Entry] = {}
+
+    def recover(self, effort: Effort) -> None:
+        """Remove what earlier runs left when they were killed, as far as this access key may."""
+        for journal in Journal.abandoned(self._work_dir):
+            for line, record_id in journal.open_lines.items():
+                state = State.OURS if record_id else State.UNCLEAR
+                entry = Entry(full_name(line.rr, line.zone), line.value, 1, line.zone, record_id)
+                entry.state = state
+                entry.added.set_result(line.zone)
+                left = self._remove(entry, effort)
+                if left:
+                    logger.warning("Left by an earlier run: %s", left)
+                else:
+                    logger.info("Removed what an earlier run left: %s", entry.name)
+                    journal.gone(line)
+            journal.close()
+
+    def plan(self, records: Iterable[tuple[str, str]]) -> None:
+        """Note the names and values that are about to be added, in the zones that DNS names."""
+        for name, value in records:
+            zone = self._guess_zone(name)
+            if zone:
+                self._planned.add(Entry(name, value, zone=zone).line)
+        self._journal.adding(self._planned)
+
+    def close(self) -> list[str]:
+        """End the run; returns a sentence about each record that nobody has removed."""
+        for line in list(self._planned):
+            self._journal.gone(line)
+        self._journal.close()
+        return [
+            f"The TXT record {entry.name} = {entry.value} is left." + _by_hand(entry)
+            for entry in self._entries.values()
+            if entry.state in (State.OURS, State.UNCLEAR)
+        ]
 
     def add(self, name: str, value: str, effort: Effort) -> str:
         """Add a TXT record to the zone that takes it.
@@ -120,11 +168,15 @@ class Ledger:
         refusals: list[AlidnsError] = []
         for zone in zone_candidates(entry.name, guess):
             entry.zone = zone
+            self._journal.adding([entry.line])
+            self._planned.discard(entry.line)
             try:
                 added = self._client.add(entry.zone, entry.rr, entry.value, effort)
             except AlidnsError as error:
                 if error.maybe_done:
                     entry.state = State.UNCLEAR
+                else:
+                    self._journal.gone(entry.line)
                 refusals.append(error)
                 # What the key may not touch may be no zone at all, unless public DNS says it is.
                 if error.verdict is Verdict.NOT_HERE or (
@@ -134,6 +186,10 @@ class Ledger:
                 raise _cannot_add(entry.name, [error]) from None
             entry.record_id = added.record_id
             entry.state = State.OURS if added.ours else State.FOREIGN
+            if added.ours:
+                self._journal.added(entry.line, added.record_id)
+            else:
+                self._journal.gone(entry.line)
             logger.debug("TXT record %s in zone %s: %s", entry.name, entry.zone, entry.state.value)
             return
         raise _cannot_add(entry.name, refusals, guess) from None
@@ -145,6 +201,12 @@ class Ledger:
                 entry.state = State.UNCLEAR
         if entry.state in (State.NOT_THERE, State.FOREIGN):
             return None
+        left = self._delete(entry, effort)
+        if not left:
+            self._journal.gone(entry.line)
+        return left
+
+    def _delete(self, entry: Entry, effort: Effort) -> str | None:
         what = f"The TXT record {entry.name} = {entry.value}"
         try:
             record_id = entry.record_id or self._look_twice(entry, effort)

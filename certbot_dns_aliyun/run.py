@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Callable
 
 from certbot_dns_aliyun.alidns.client import Client
-from certbot_dns_aliyun.alidns.effort import Effort
+from certbot_dns_aliyun.alidns.effort import PATIENCE, Effort
 from certbot_dns_aliyun.credentials.settings import Settings
 from certbot_dns_aliyun.propagation.public_dns import PublicDns
 from certbot_dns_aliyun.propagation.wait import wait_until_served
@@ -24,8 +24,9 @@ logger = logging.getLogger(__name__)
 #: Challenges in hand at once. Most of them wait for their zone's turn; the calls under way at once
 #: are far fewer (:data:`certbot_dns_aliyun.alidns.call.CONNECTIONS`).
 _THREADS = 100
-#: Seconds that removing what an earlier run left may go without success before this run goes on.
-_RECOVERY_PATIENCE = 20.0
+#: Seconds without success after which removing records is left to the next run, where the API
+#: seems dead, or the records are an earlier run's.
+_SHORT_PATIENCE = 20.0
 
 
 class Run:
@@ -41,7 +42,7 @@ class Run:
     def prepare(self, records: Sequence[tuple[str, str, str]]) -> None:
         """Look up zones and name servers; remove what a killed run left; note what comes next."""
         self._dns.look_up(name for _, name, _ in records)
-        self._ledger.recover(Effort(_RECOVERY_PATIENCE))
+        self._ledger.recover(Effort(_SHORT_PATIENCE))
         self._ledger.plan((name, value) for _, name, value in records)
 
     def add(self, name: str, value: str) -> None:
@@ -64,7 +65,8 @@ class Run:
     def begin_cleanup(self) -> None:
         """End whatever adding still goes on; from now on, records are removed."""
         self._effort.call_off()
-        self._effort = Effort()
+        # Against an API that has been dead for long, the journal is the better promise.
+        self._effort = Effort(_SHORT_PATIENCE if self._effort.ran_out else PATIENCE)
 
     def remove(self, name: str, value: str) -> None:
         """Remove a TXT record, if this run added it; warn if it cannot be removed."""

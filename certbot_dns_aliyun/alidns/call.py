@@ -145,14 +145,19 @@ class _TooMuch(Exception):
 
 
 def _body(response: requests.Response, deadline: float) -> bytes:
+    """Read a body as it comes in, so that one that trickles is noticed."""
+    # urllib3 has read1 since 2.1; before, a trickling body is waited for.
+    read = getattr(response.raw, "read1", response.raw.read)
     body = b""
-    for chunk in response.iter_content(65536):
+    while True:
+        chunk: bytes = read(65536)
         body += chunk
+        if not chunk:
+            return body
         if len(body) > _BODY_LIMIT:
             raise _TooMuch
         if time.monotonic() > deadline:
             raise requests.ReadTimeout
-    return body
 
 
 def _json_object(body: bytes) -> dict[str, Any]:

@@ -11,13 +11,13 @@ import threading
 import time
 
 #: Seconds without one call that got somewhere, after which the phase is given up.
-PATIENCE_SECONDS = 120.0
+PATIENCE = 120.0
 
 
 class Effort:
     """The patience of one phase of a run, shared by its threads."""
 
-    def __init__(self, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, patience: float = PATIENCE) -> None:
         self._patience = patience
         self._called_off = threading.Event()
         self._last_progress = time.monotonic()
@@ -31,6 +31,11 @@ class Effort:
         """Whether the phase was called off."""
         return self._called_off.is_set()
 
+    @property
+    def ran_out(self) -> bool:
+        """Whether nothing has helped for as long as the patience lasts."""
+        return time.monotonic() - self._last_progress >= self._patience
+
     def progressed(self) -> None:
         """Note that a call got somewhere."""
         self._last_progress = time.monotonic()
@@ -42,9 +47,5 @@ class Effort:
 
     def is_spent(self, first_failure: float) -> bool:
         """Tell whether a call, failing since a monotonic time, is not to be made once more."""
-        now = time.monotonic()
-        return (
-            self.called_off
-            or now - self._last_progress >= self._patience
-            or now - first_failure >= self._patience
-        )
+        failing_for = time.monotonic() - first_failure
+        return self.called_off or self.ran_out or failing_for >= self._patience

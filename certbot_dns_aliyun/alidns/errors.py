@@ -307,7 +307,7 @@ class AlidnsError(Exception):
         self.maybe_done = self.verdict is Verdict.UNCLEAR
 
     def because(self) -> tuple[str, str]:
-        """Give the reason and the advice for the user, and the code behind the reason."""
+        """Give the reason, with the code behind it, and the advice for the user."""
         host, _, port = self.host.partition(":")
         offset = self.clock_offset
         facts = {
@@ -318,7 +318,6 @@ class AlidnsError(Exception):
             "status": f" (HTTP status {self.status})" if self.status else "",
             "clock": f" by {abs(offset):.0f} seconds" if offset else "",
         }
-        details: list[str] = []
         details = [] if self.code in _OUR_OWN else [self.code]
         if self.request_id:
             details.append(f"request id {self.request_id}")
@@ -327,7 +326,7 @@ class AlidnsError(Exception):
 
 
 #: Codes that are sentences of ours, which the reason says already.
-_OUR_OWN = frozenset(code for code in MEANINGS if " " in code or code == "called off")
+_OUR_OWN = frozenset(code for code in MEANINGS if " " in code)
 
 
 def sentence(what: str, error: AlidnsError) -> str:

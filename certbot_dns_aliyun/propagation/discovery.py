@@ -72,7 +72,8 @@ async def name_servers(resolver: dns.asyncresolver.Resolver | None, zone: str) -
         }
     )
     found = await asyncio.gather(*(_addresses(resolver, name) for name in names))
-    return [server for servers in found for server in servers]
+    by_address = {server.address: server for servers in found for server in servers}
+    return list(by_address.values())
 
 
 async def _addresses(

@@ -38,8 +38,12 @@ def wait_until_served(
     while not end.done():
         concurrent.futures.wait([end], timeout=0.25)
         waited = time.monotonic() - started
-        if waited >= _BLIND_AFTER or end.done():
-            blind = _tell_blindness(watches, blind, limits)
+        for watch in watches:
+            if watch.is_blind and watch not in blind:
+                if watch.servers and waited < _BLIND_AFTER and not end.done():
+                    continue
+                blind.append(watch)
+                _tell_blindness(watch, limits)
         if waited >= _PROGRESS * (told + 1) and not end.done():
             told += 1
             display_util.notify(f"Still waiting, after {waited:.0f} seconds: {_progress(watches)}")
@@ -49,17 +53,11 @@ def wait_until_served(
     return watches
 
 
-def _tell_blindness(
-    watches: list[ZoneWatch], told: list[ZoneWatch], limits: Limits
-) -> list[ZoneWatch]:
-    blind = [watch for watch in watches if watch.is_blind]
-    for watch in blind:
-        if watch not in told:
-            display_util.notify(
-                f"No name server of {watch.zone} can be asked from here (is port 53 closed?); "
-                f"waiting {limits.blind:.0f} seconds instead"
-            )
-    return blind
+def _tell_blindness(watch: ZoneWatch, limits: Limits) -> None:
+    display_util.notify(
+        f"No name server of {watch.zone} can be asked from here (is port 53 closed?); "
+        f"waiting {limits.blind:.0f} seconds instead"
+    )
 
 
 def _progress(watches: list[ZoneWatch]) -> str:

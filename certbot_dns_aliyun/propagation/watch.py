@@ -68,6 +68,7 @@ class _Address:
     outcome: Outcome | None = None
     complete_at: float = 0.0
     machines_disagree: bool = False
+    over_tcp: bool = False
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -198,7 +199,9 @@ class ZoneWatch:
                 address.wake.clear()
                 await address.wake.wait()
             first = min(address.missing)
-            await self._look(address, [first], probes=1, over_tcp=_udp_seems_blocked(address))
+            await self._look(address, [first], probes=1)
+            if address.outcome is Outcome.SILENT and address.authoritative_at is None:
+                address.over_tcp = not address.over_tcp
             if first not in address.missing:
                 address.missing.add(first)
                 await self._confirm(address, first)
@@ -218,12 +221,10 @@ class ZoneWatch:
         if served in address.missing:
             address.machines_disagree = True
 
-    async def _look(
-        self, address: _Address, names: Sequence[str], probes: int, over_tcp: bool = False
-    ) -> None:
+    async def _look(self, address: _Address, names: Sequence[str], probes: int) -> None:
         """Ask an address for names, several times each, and note which of them it served always."""
         served = await asyncio.gather(
-            *(self._question(address, name, over_tcp) for name in names for _ in range(probes))
+            *(self._question(address, name) for name in names for _ in range(probes))
         )
         for i, name in enumerate(names):
             if all(served[i * probes : (i + 1) * probes]):
@@ -232,9 +233,9 @@ class ZoneWatch:
                 address.missing.add(name)
                 address.wake.set()
 
-    async def _question(self, address: _Address, name: str, over_tcp: bool) -> bool:
+    async def _question(self, address: _Address, name: str) -> bool:
         async with self._questions:
-            reply = await ask(address.server.address, name, tcp=over_tcp)
+            reply = await ask(address.server.address, name, tcp=address.over_tcp)
         if reply.outcome is not address.outcome:
             logger.debug("Name server %s %s", address.server, reply.outcome.value)
         address.outcome = reply.outcome
@@ -248,11 +249,6 @@ _SHORTCOMINGS: dict[Outcome | None, str] = {
     None: Outcome.SILENT.value,
     Outcome.AUTHORITATIVE: "does not serve the value yet",
 }
-
-
-def _udp_seems_blocked(address: _Address) -> bool:
-    silent = address.outcome is Outcome.SILENT and address.authoritative_at is None
-    return silent and time.monotonic() - address.watched_since > 3.0
 
 
 def _is_routable(address: str) -> bool:

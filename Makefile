@@ -1,0 +1,123 @@
+# Sets up, tests and shows the plugin. All that it makes lies in build/.
+
+PYTHON  ?= python3
+# The unit tests run under each of these that is on this machine.
+PYTHONS ?= python3.9 python3.10 python3.11 python3.12 python3.13
+# The end-to-end tests mostly wait, so there may be more of them than cores.
+WORKERS ?= $(shell expr 3 \* $$(nproc))
+
+SHELL    := /bin/bash
+OWN      := $(shell $(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
+OTHERS   := $(filter-out $(OWN),$(PYTHONS))
+CERTBOTS := $(basename $(shell ls -v tests/certbots))
+NEWEST   := $(lastword $(CERTBOTS))
+VERSIONS := $(or $(CERTBOT),$(CERTBOTS))
+BIN      := build/venv/bin
+# Who is not root becomes it in a user namespace; the tests make their own namespaces in there.
+AS_ROOT  := $(shell test $$(id -u) = 0 || echo unshare --user --map-root-user --net --mount)
+PYTEST   := $(AS_ROOT) $(BIN)/python -m pytest -q
+
+# Two runs in one checkout take turns here.
+prepare = @mkdir -p build && flock build/lock sh -c \
+	'tools/install-missing $(PYTHON) && $(MAKE) -s -j$(shell nproc) $(1)'
+
+.PHONY: help test set-up lint format package unit e2e demo clean FORCE
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@echo 'With test or e2e, CERTBOT=2.1.0: under one of $(CERTBOTS).'
+	@echo 'With any, PYTEST_ADDOPTS="-k wildcard": as pytest has it; PYTHON=python3.12: on that one.'
+
+ifdef CERTBOT
+test: e2e
+else
+test: ## everything; with CERTBOT=2.1.0, the end-to-end tests under that Certbot alone
+	@$(MAKE) --no-print-directory set-up
+	@$(MAKE) --no-print-directory -j1 lint package unit e2e
+endif
+
+set-up: ## all virtual environments and the wheel
+	$(call prepare,build/venv/dev $(CERTBOTS:%=build/certbot-%/stamp) $(OTHERS:%=build/%/stamp))
+
+lint: ## ruff and mypy
+	$(call prepare,build/venv/dev)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: ## let ruff write the code its way
+	$(call prepare,build/venv/dev)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+package: ## check what would go to PyPI
+	$(call prepare,build/venv/dev build/wheel/stamp)
+	$(BIN)/twine check --strict build/wheel/*.whl build/wheel/*.tar.gz
+	flock build/lock $(BIN)/check-manifest --no-build-isolation
+
+# The conftest.py above tests/unit is the world's, which asks for more than the plugin does.
+unit: ## the tests of the parts, under each Python, and those of the tests' own world
+	$(call prepare,build/venv/dev build/certbot-$(NEWEST)/stamp $(OTHERS:%=build/%/stamp))
+	$(PYTEST) -n $(WORKERS) tests/unit tests/packaging tests/world_itself
+	@for python in $(OTHERS); do \
+		if [ ! -e build/$$python/stamp ]; then \
+			echo "$$python is not on this machine: unit tests not run under it."; continue; \
+		fi; \
+		echo "Unit tests under $$python"; \
+		build/$$python/bin/python -m pytest -q --confcutdir tests/unit tests/unit || exit; \
+	done
+
+# What measures time goes first, alone; the newest goes last, as its closing line says the most.
+# (pytest returns 5 if PYTEST_ADDOPTS chooses no test of those.)
+e2e: ## the tests of the whole, under each Certbot
+	$(call prepare,build/venv/dev $(VERSIONS:%=build/certbot-%/stamp))
+	@failed=; \
+	for version in $(VERSIONS); do \
+		export CERTBOT=$$version; \
+		if [ $$version = $(NEWEST) ]; then \
+			echo "Measuring under Certbot $$version"; \
+			$(PYTEST) -m alone tests/end_to_end || [ $$? = 5 ] || failed="$$failed $$version"; \
+		fi; \
+		echo "End-to-end tests under Certbot $$version"; \
+		$(PYTEST) -n $(WORKERS) -m 'not alone' tests/end_to_end || failed="$$failed $$version"; \
+	done; \
+	[ -z "$$failed" ] || { echo "Failed under Certbot$$failed"; exit 1; }
+
+demo: ## a certificate issued and renewed before your eyes, without any account
+	$(call prepare,build/venv/stamp build/certbot-$(NEWEST)/stamp)
+	@$(AS_ROOT) $(BIN)/python -m tests.demo
+
+clean: ## remove all that was made
+	rm -rf build *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find certbot_dns_aliyun tests -name __pycache__ -prune -exec rm -rf {} +
+
+build/venv/stamp: setup.py
+	echo 'Making build/venv'
+	$(PYTHON) -m venv build/venv
+	# pip 25 is the last that can install into Python 3.9.
+	$(BIN)/pip -qq install 'pip>=24,<26' 'setuptools>=70.1' build
+	$(BIN)/pip -qq install --no-build-isolation --editable '.[world]'
+	touch $@
+
+build/venv/dev: build/venv/stamp
+	$(BIN)/pip -qq install --no-build-isolation --editable '.[dev]'
+	touch $@
+
+# Changes only when a file that goes into the wheel does, comes or goes.
+build/sources: FORCE
+	find setup.py pyproject.toml MANIFEST.in README.rst LICENSE.txt certbot_dns_aliyun \
+		-type f ! -name '*.pyc' -exec sha256sum {} + | LC_ALL=C sort >$@.new
+	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+build/wheel/stamp: build/sources build/venv/stamp
+	rm -rf build/wheel && mkdir build/wheel
+	$(BIN)/python -m build --no-isolation --outdir build/wheel >build/wheel/log 2>&1 \
+		|| { cat build/wheel/log; exit 1; }
+	touch $@
+
+build/certbot-%/stamp: tests/certbots/%.txt build/wheel/stamp tools/certbot-venv
+	echo 'Making build/certbot-$*'
+	tools/certbot-venv build/certbot-$* $< build/wheel/*.whl
+
+build/python%/stamp: setup.py | build/wheel/stamp
+	tools/unit-venv build/python$* python$* build/wheel/*.whl

@@ -1,0 +1,68 @@
+"""What pip needs to know to install the plugin and to show it to Certbot."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+RUN_TIME = [
+    # Debian 11 has 1.12, the oldest Certbot that a supported system came with.
+    "acme>=1.12",
+    "certbot>=1.12",
+    # The last release; the request classes of every action that we call are in it.
+    "aliyun-python-sdk-alidns>=3.0.7",
+    # Older ones carry CA certificates of 2018, and do not bear jmespath 1.x, which boto3 needs.
+    "aliyun-python-sdk-core>=2.16.1",
+    # Older ones let a forged packet end a query (CVE-2023-29483).
+    "dnspython>=2.6.1",
+    # Debian 11 and Ubuntu 22.04 have 2.25.1.
+    "requests>=2.25.1",
+    # The first with type annotations that a checker may use.
+    "tenacity>=8.0",
+    # Certbot before 1.19 knows a plugin by its zope.interface declarations.
+    "zope.interface",
+]
+
+UNIT_TESTS = ["hypothesis", "pytest>=8", "pytest-timeout", "pytest-xdist"]
+
+# The servers, the CA's certificate and the clients of the world that the end-to-end tests run in.
+WORLD = [*UNIT_TESTS, "aiohttp", "cryptography", "dnslib", "trustme"]
+
+DEVELOPMENT = [*WORLD, "check-manifest", "mypy", "ruff", "twine", "types-requests"]
+
+setup(
+    name="certbot-dns-aliyun",
+    version="3.0.0.dev0",
+    description="Alibaba Cloud DNS (Alidns) authenticator for Certbot: dns-01, wildcards included",
+    long_description=Path(__file__).with_name("README.rst").read_text(encoding="utf-8"),
+    long_description_content_type="text/x-rst",
+    license="Apache-2.0",
+    license_files=["LICENSE.txt"],
+    keywords="certbot acme letsencrypt dns-01 wildcard aliyun alidns",
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Plugins",
+        "Intended Audience :: System Administrators",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.9",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Internet :: Name Service (DNS)",
+        "Topic :: Internet :: WWW/HTTP",
+        "Topic :: Security",
+        "Topic :: System :: Installation/Setup",
+        "Topic :: System :: Systems Administration",
+        "Typing :: Typed",
+    ],
+    python_requires=">=3.9",
+    packages=find_packages(include=["certbot_dns_aliyun", "certbot_dns_aliyun.*"]),
+    package_data={"certbot_dns_aliyun": ["py.typed"]},
+    install_requires=RUN_TIME,
+    extras_require={"test": UNIT_TESTS, "world": WORLD, "dev": DEVELOPMENT},
+    entry_points={
+        "certbot.plugins": ["dns-aliyun = certbot_dns_aliyun.dns_aliyun:Authenticator"],
+    },
+)

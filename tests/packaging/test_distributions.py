@@ -1,0 +1,102 @@
+"""What `python -m build` made is what a user should get: no less, no more."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from email import message_from_bytes
+from email.message import Message
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[2]
+BUILD = CHECKOUT / "build"
+PACKAGE = CHECKOUT / "certbot_dns_aliyun"
+CERTBOTS = sorted(file.stem for file in (CHECKOUT / "tests/certbots").glob("*.txt"))
+
+
+def only(pattern: str) -> Path:
+    found = list((BUILD / "wheel").glob(pattern))
+    assert len(found) == 1, f"`make set-up` makes one {pattern}, but there are {found}"
+    return found[0]
+
+
+@pytest.fixture(scope="module")
+def wheel() -> dict[str, bytes]:
+    with zipfile.ZipFile(only("*.whl")) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel: dict[str, bytes]) -> Message:
+    (content,) = (wheel[name] for name in wheel if name.endswith(".dist-info/METADATA"))
+    return message_from_bytes(content)
+
+
+def sources() -> set[str]:
+    return {
+        str(file.relative_to(CHECKOUT))
+        for file in PACKAGE.rglob("*")
+        if file.is_file() and file.suffix != ".pyc"
+    }
+
+
+def test_the_wheel_holds_the_whole_package_and_nothing_else(wheel: dict[str, bytes]) -> None:
+    assert {name for name in wheel if ".dist-info/" not in name} == sources()
+
+
+def test_the_wheel_tells_type_checkers_that_it_is_typed(wheel: dict[str, bytes]) -> None:
+    assert "certbot_dns_aliyun/py.typed" in wheel
+
+
+def test_certbot_finds_the_plugin_by_its_old_name(wheel: dict[str, bytes]) -> None:
+    (content,) = (wheel[name] for name in wheel if name.endswith("/entry_points.txt"))
+    entry_points = configparser.ConfigParser()
+    entry_points.read_string(content.decode())
+    assert dict(entry_points["certbot.plugins"]) == {
+        "dns-aliyun": "certbot_dns_aliyun.dns_aliyun:Authenticator"
+    }
+
+
+def test_a_user_installs_no_tool_of_ours(metadata: Message) -> None:
+    required = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
+    names = {line.split(";")[0].split(">")[0].strip() for line in required}
+    assert names == {
+        "acme",
+        "aliyun-python-sdk-alidns",
+        "aliyun-python-sdk-core",
+        "certbot",
+        "dnspython",
+        "requests",
+        "tenacity",
+        "zope.interface",
+    }
+
+
+def test_the_licence_and_the_oldest_python_are_stated(
+    wheel: dict[str, bytes], metadata: Message
+) -> None:
+    assert metadata["Requires-Python"] == ">=3.9"
+    assert any(name.endswith("LICENSE.txt") for name in wheel)
+
+
+def test_the_source_distribution_brings_its_tests_and_their_tools() -> None:
+    with tarfile.open(only("*.tar.gz")) as archive:
+        names = {name.split("/", 1)[-1] for name in archive.getnames()}
+    assert sources() <= names
+    assert {"Makefile", "README.rst", "setup.py", "tests/certbots/5.8.0.txt"} <= names
+
+
+@pytest.mark.parametrize("version", CERTBOTS)
+def test_the_wheel_and_certbot_agree_on_what_they_need(version: str) -> None:
+    python = BUILD / f"certbot-{version}" / "bin" / "python"
+    if not python.exists() and "CI" not in os.environ:
+        pytest.skip(f"`make set-up` makes {python.parents[1].name}")
+    check = [sys.executable, "-m", "pip", "--python", str(python), "check"]
+    outcome = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr

@@ -101,6 +101,15 @@ class Authenticator(dns_common.DNSAuthenticator):
         return self._run.hint(_record(achall)[1] for achall in failed_achalls) if self._run else ""
 
     def _setup_credentials(self) -> None:
+        from certbot_dns_aliyun.credentials import settings
+
+        if not self.conf("credentials"):
+            try:
+                self._settings = settings.without_file()
+                return
+            except errors.PluginError:
+                if self.config.noninteractive_mode:
+                    raise
         self._configure_file(
             "credentials", "Alibaba Cloud credentials INI file", self._load_settings
         )
@@ -113,7 +122,7 @@ class Authenticator(dns_common.DNSAuthenticator):
     def _load_settings(self, path: str) -> None:
         from certbot_dns_aliyun.credentials import settings
 
-        self._settings = settings.load(path)
+        self._settings = settings.load(os.path.expanduser(path))
 
     def _perform(self, domain: str, validation_name: str, validation: str) -> None:
         self._current_run().add(validation_name, validation)

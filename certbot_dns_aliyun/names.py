@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 APEX = "@"
+
+_A_LABEL = "xn--"
 
 
 def normal(name: str) -> str:
     """Give a name in lower case and without a final dot."""
     return name.rstrip(".").lower()
+
+
+def is_possible(name: str) -> bool:
+    """Tell whether DNS can hold a name: 253 characters, 63 a label (RFC 1035, 2.3.4)."""
+    return len(name) <= 253 and all(0 < len(label) <= 63 for label in name.split("."))
 
 
 def is_within(name: str, zone: str) -> bool:
@@ -43,17 +52,29 @@ def full_name(rr: str, zone: str) -> str:
 
 
 def to_unicode(name: str) -> str:
-    """Give the U-label form of a name, the only one in which the API knows a zone (RFC 5891, 2.3).
+    """Give the U-label form of a name, the only one in which the API knows a zone (RFC 5890, 2.3).
 
-    A label that is no valid Punycode stays as it is.
+    A label that is no valid A-label stays as it is.
     """
     return ".".join(_unicode_label(label) for label in name.split("."))
 
 
+def to_ascii(name: str) -> str:
+    """Give the A-label form of a name that a person typed; the reverse of :func:`to_unicode`."""
+    labels = unicodedata.normalize("NFKC", name).lower().split(".")
+    return ".".join(label if label.isascii() else _ascii_label(label) for label in labels)
+
+
 def _unicode_label(label: str) -> str:
-    if not label.startswith("xn--"):
+    if not label.startswith(_A_LABEL):
         return label
     try:
-        return label[4:].encode("ascii").decode("punycode")
+        text = label[len(_A_LABEL) :].encode("ascii").decode("punycode")
+        text.encode("utf-8")
     except UnicodeError:
         return label
+    return text if not text.isascii() and _ascii_label(text) == label else label
+
+
+def _ascii_label(label: str) -> str:
+    return _A_LABEL + label.encode("punycode").decode("ascii")

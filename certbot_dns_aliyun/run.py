@@ -11,9 +11,12 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Callable
 
-from certbot_dns_aliyun.alidns.client import Client
+from certbot import errors
+
+from certbot_dns_aliyun.alidns.clients import Clients
 from certbot_dns_aliyun.alidns.effort import PATIENCE, Effort
 from certbot_dns_aliyun.credentials.settings import Settings
+from certbot_dns_aliyun.names import is_possible
 from certbot_dns_aliyun.propagation.public_dns import PublicDns
 from certbot_dns_aliyun.propagation.wait import wait_until_served
 from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
@@ -35,12 +38,19 @@ class Run:
     def __init__(self, settings: Settings, work_dir: str) -> None:
         self._dns = PublicDns()
         self._effort = Effort()
-        client = Client(lambda: settings.key, settings.endpoint)
-        self._ledger = Ledger(client, self._dns.zone_of, work_dir)
+        self._ledger = Ledger(Clients(settings), self._dns.zone_of, work_dir)
         self._watches: list[ZoneWatch] = []
 
     def prepare(self, records: Sequence[tuple[str, str, str]]) -> None:
-        """Look up zones and name servers; remove what a killed run left; note what comes next."""
+        """Look up zones and name servers; remove what a killed run left; note what comes next.
+
+        :raises certbot.errors.PluginError: for a name that DNS cannot hold
+        """
+        for domain, name, _ in records:
+            if not is_possible(name):
+                raise errors.PluginError(
+                    f"{domain} cannot be validated by DNS: {name} is longer than a name may be."
+                )
         self._dns.look_up(name for _, name, _ in records)
         self._ledger.recover(Effort(_SHORT_PATIENCE))
         self._ledger.plan((name, value) for _, name, value in records)

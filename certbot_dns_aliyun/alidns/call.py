@@ -54,7 +54,7 @@ def send(request: Any, key: AccessKey, host: str) -> dict[str, Any]:
     fail = functools.partial(AlidnsError, action=action, host=host, zone=zone)
     started = time.monotonic()
     try:
-        with _session().post(
+        with session().post(
             f"https://{host}/",
             data=signed.encode("ascii"),
             headers={"Content-Type": "application/x-www-form-urlencoded"},
@@ -67,7 +67,7 @@ def send(request: Any, key: AccessKey, host: str) -> dict[str, Any]:
     except _TooMuch:
         raise fail("not from Alidns") from None
     except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
-        raise fail(_what_went_wrong(error)) from None
+        raise fail(failure_of(error)) from None
 
     reply = _json_object(body)
     request_id = clean_request_id(reply.get("RequestId"))
@@ -95,7 +95,7 @@ def send(request: Any, key: AccessKey, host: str) -> dict[str, Any]:
 
 
 @functools.cache
-def _session() -> requests.Session:
+def session() -> requests.Session:
     """Give the one session of this process; `certbot renew` handles many lineages in it."""
     # The SDK's loggers write parameters, tokens among them; nothing of theirs is for anyone's log.
     sdk_logger = logging.getLogger("aliyunsdkcore")
@@ -174,16 +174,26 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         text = headers.get(name, "")
         if text.isascii() and text.isdigit() and len(text) < 10:
             return int(text) * scale
-    when = email.utils.parsedate_tz(headers.get("Retry-After", ""))
-    return max(0.0, email.utils.mktime_tz(when) - time.time()) if when else None
+    when = _time(headers.get("Retry-After", ""))
+    return None if when is None else max(0.0, when - time.time())
 
 
 def _clock_offset(headers: Mapping[str, str]) -> float | None:
-    when = email.utils.parsedate_tz(headers.get("Date", ""))
-    return time.time() - email.utils.mktime_tz(when) if when else None
+    """Give the seconds by which this machine's clock is ahead of the server's."""
+    when = _time(headers.get("Date", ""))
+    return None if when is None else time.time() - when
 
 
-def _what_went_wrong(error: Exception) -> str:
+def _time(text: str) -> float | None:
+    """Give the time that a header names, in seconds since the epoch (RFC 9110, 5.6.7)."""
+    try:
+        when = email.utils.parsedate_tz(text)
+        return email.utils.mktime_tz(when) if when else None
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+
+
+def failure_of(error: Exception) -> str:
     """Name what went wrong below the API, as one of the codes of :mod:`.errors`."""
     causes = list(_causes(error))
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):

@@ -22,7 +22,7 @@ from certbot_dns_aliyun.alidns.call import send
 from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.alidns.errors import PASSING, AlidnsError, Verdict
 from certbot_dns_aliyun.alidns.pace import Rate, ZoneGate
-from certbot_dns_aliyun.credentials.access_key import AccessKey
+from certbot_dns_aliyun.credentials.access_key import KeySource
 from certbot_dns_aliyun.names import to_unicode
 
 logger = logging.getLogger(__name__)
@@ -34,6 +34,9 @@ _FIRST_WAIT = {Verdict.BUSY: 0.2, Verdict.SLOW_DOWN: 0.5}
 _FIRST_WAIT_ELSE = 1.0
 _LONGEST_WAIT = 10.0
 _LONGEST_WAIT_ASKED_FOR = 60.0
+
+#: Verdicts that leave no doubt about earlier tries: no record can be in such a zone.
+_NOTHING_DONE = (Verdict.NOT_HERE, Verdict.DENIED)
 
 #: 20,000 records that contain one validation name's RR and value: no zone has them.
 _PAGES = 40
@@ -59,12 +62,12 @@ class Client:
     Zones are given as A-labels.
 
     :ivar may_list: False once the API has said that the access key may not list records
-    :param key: gives the access key that signs the next call
+    :param source: gives the access key that signs the next call
     :param host: the API's host
     """
 
-    def __init__(self, key: Callable[[], AccessKey], host: str) -> None:
-        self._key = key
+    def __init__(self, source: KeySource, host: str) -> None:
+        self._source = source
         self._host = host
         self._rate = Rate()
         self._gates: dict[str, ZoneGate] = {}
@@ -85,9 +88,8 @@ class Client:
                 if record_id:
                     return Added(record_id, ours=True)
             try:
-                reply = self._write(
-                    zone, lambda: requests.add_record(to_unicode(zone), rr, value), effort
-                )
+                request = functools.partial(requests.add_record, to_unicode(zone), rr, value)
+                reply = self._write(zone, request, effort)
             except AlidnsError as error:
                 if error.verdict is Verdict.DUPLICATE:
                     record_id = self.find(zone, rr, value, effort) if maybe_done else None
@@ -103,7 +105,7 @@ class Client:
         try:
             return self._persist(once, effort)
         except AlidnsError as error:
-            error.maybe_done = maybe_done
+            error.maybe_done = maybe_done and error.verdict not in _NOTHING_DONE
             raise
 
     def find(self, zone: str, rr: str, value: str, effort: Effort) -> str | None:
@@ -115,8 +117,10 @@ class Client:
             return None
         for page in range(1, _PAGES + 1):
             try:
-                once = functools.partial(self._list, zone, rr, value, page, effort)
-                reply = self._persist(once, effort)
+                request = functools.partial(
+                    requests.list_records, to_unicode(zone), rr, value, page
+                )
+                reply = self._persist(functools.partial(self._send, request, effort), effort)
             except AlidnsError as error:
                 if error.verdict is not Verdict.DENIED:
                     raise
@@ -138,7 +142,7 @@ class Client:
 
         def once() -> None:
             try:
-                self._write(zone, lambda: requests.delete_record(record_id), effort)
+                self._write(zone, functools.partial(requests.delete_record, record_id), effort)
             except AlidnsError as error:
                 error.zone = zone
                 if error.verdict is not Verdict.GONE:
@@ -146,15 +150,12 @@ class Client:
 
         self._persist(once, effort)
 
-    def _list(self, zone: str, rr: str, value: str, page: int, effort: Effort) -> dict[str, Any]:
-        return self._send(requests.list_records(to_unicode(zone), rr, value, page), effort)
-
     def _write(self, zone: str, request: Callable[[], Any], effort: Effort) -> dict[str, Any]:
         """Make one call that changes a zone, when it is its turn."""
         gate = self._gate(zone)
         with gate.turn(effort):
             try:
-                reply = self._send(request(), effort)
+                reply = self._send(request, effort)
             except AlidnsError as error:
                 error.zone = zone
                 if error.verdict is Verdict.BUSY:
@@ -171,13 +172,21 @@ class Client:
         with self._lock:
             return self._gates.setdefault(zone, ZoneGate())
 
-    def _send(self, request: Any, effort: Effort) -> dict[str, Any]:
+    def _send(self, request: Callable[[], Any], effort: Effort) -> dict[str, Any]:
+        """Make one call, or two if the access key can be renewed in between."""
         sent_at = self._rate.wait(effort)
         if effort.called_off:
             raise AlidnsError("called off")
         try:
-            reply = send(request, self._key(), self._host)
+            key = self._source.get()
+            try:
+                reply = send(request(), key, self._host)
+            except AlidnsError as error:
+                if error.verdict is not Verdict.RENEW or not self._source.renew(key):
+                    raise
+                reply = send(request(), self._source.get(), self._host)
         except AlidnsError as error:
+            error.origin = error.origin or self._source.origin
             if error.verdict is Verdict.SLOW_DOWN:
                 self._rate.slow_down(sent_at)
             elif error.verdict not in PASSING:

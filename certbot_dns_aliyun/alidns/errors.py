@@ -19,7 +19,7 @@ class Verdict(Enum):
     UNCLEAR = "whether the server acted is not known; look, then try again"
     SLOW_DOWN = "too many calls; the same call may succeed later, at a lower rate"
     BUSY = "another change of the zone is under way; wait for its end"
-    RENEW = "the temporary access key has run out; get another one"
+    RENEW = "the access key is not, or no longer, valid; its source may have another one"
     DUPLICATE = "the very record exists already"
     GONE = "the record does not exist (any more)"
     NOT_HERE = "the zone is not in this account"
@@ -35,7 +35,7 @@ PASSING = frozenset({Verdict.RETRY, Verdict.UNCLEAR, Verdict.SLOW_DOWN, Verdict.
 class Meaning:
     """A code's verdict, and the two halves of the sentence for the user.
 
-    ``{zone}``, ``{action}``, ``{host}`` and ``{clock}`` in them are filled in.
+    What stands in braces in them, :meth:`AlidnsError.because` fills in.
     """
 
     verdict: Verdict
@@ -58,34 +58,34 @@ _BUSY = Meaning(
 )
 _NOT_HERE = Meaning(
     Verdict.NOT_HERE,
-    "the zone {zone} is not in the Alibaba Cloud account of this access key",
+    "the zone {zone} is not in the Alibaba Cloud account of {key}",
     "use a key of the account whose Alibaba Cloud DNS console lists the zone",
 )
 _GONE = Meaning(Verdict.GONE, "the record does not exist", "nothing is left to do")
 _DENIED = Meaning(
     Verdict.DENIED,
-    "the access key lacks the permission alidns:{action} on acs:alidns:*:*:domain/{zone}",
+    "{key} lacks the permission alidns:{action} on acs:alidns:*:*:domain/{zone}",
     "add that to the RAM policy of its user (AliyunDNSFullAccess has it, "
     "AliyunDomainFullAccess does not)",
 )
 _WRONG_KEY = Meaning(
-    Verdict.REFUSED,
-    "Alibaba Cloud does not know the access key id",
+    Verdict.RENEW,
+    "Alibaba Cloud does not know the id of {key}",
     "copy dns_aliyun_access_key anew from the RAM console; the key may have been deleted",
 )
 _WRONG_SECRET = Meaning(
     Verdict.REFUSED,
-    "the access key's secret does not belong to its id",
+    "the secret of {key} does not belong to its id",
     "copy dns_aliyun_access_key_secret anew; it is shown only when the key is made",
 )
 _TOKEN_EXPIRED = Meaning(
     Verdict.RENEW,
-    "the security token of the temporary access key has run out",
+    "the security token of {key} has run out",
     "put a new access key, secret and token into the credentials file",
 )
 _WRONG_TOKEN = Meaning(
-    Verdict.REFUSED,
-    "the security token does not go with this access key",
+    Verdict.RENEW,
+    "the security token does not go with {key}",
     "set dns_aliyun_access_key, dns_aliyun_access_key_secret and dns_aliyun_security_token "
     "from one and the same answer of STS",
 )
@@ -160,7 +160,7 @@ MEANINGS: dict[str, Meaning] = {
     "InvalidAccessKeyId": _WRONG_KEY,
     "InvalidAccessKeyId.NotFound": _WRONG_KEY,
     "InvalidAccessKeyId.Inactive": Meaning(
-        Verdict.REFUSED, "the access key is disabled", "enable it in the RAM console"
+        Verdict.RENEW, "{key} is disabled", "enable it in the RAM console"
     ),
     "SignatureDoesNotMatch": _WRONG_SECRET,
     "InvalidAccessKeySecret": _WRONG_SECRET,
@@ -176,7 +176,7 @@ MEANINGS: dict[str, Meaning] = {
     "InvalidSecurityToken.MismatchWithAccessKey": _WRONG_TOKEN,
     "MissingSecurityToken": Meaning(
         Verdict.REFUSED,
-        "the access key is a temporary one and its security token is missing",
+        "{key} is a temporary one and its security token is missing",
         "set dns_aliyun_security_token as well",
     ),
     "Rejected.Throttling": _THROTTLED,
@@ -231,6 +231,27 @@ MEANINGS: dict[str, Meaning] = {
         "HTTPS_PROXY or REQUESTS_CA_BUNDLE in the environment is not valid",
         "correct or unset it",
     ),
+    # Where the access key itself comes from somewhere.
+    "no credentials": Meaning(
+        Verdict.REFUSED,
+        "{origin} gives no access key{detail}",
+        "check its settings, which docs/credentials.rst explains",
+    ),
+    "credentials not yet": Meaning(
+        Verdict.RETRY,
+        "{origin} kept failing to give an access key{detail}",
+        _LATER,
+    ),
+    "not on ECS": Meaning(
+        Verdict.REFUSED,
+        "the metadata service cannot be reached: this machine is no ECS instance",
+        "use another kind of credentials",
+    ),
+    "no account": Meaning(
+        Verdict.NOT_HERE,
+        "the credentials file has none for the zone {zone}",
+        "add a section [{zone}] with them",
+    ),
     "called off": Meaning(
         Verdict.REFUSED, "the run was called off before that was done", "run Certbot again"
     ),
@@ -277,6 +298,7 @@ class AlidnsError(Exception):
 
     :ivar code: Alidns' error code, or one of our own for what happened before the API answered
     :ivar verdict: what is to be done about it
+    :ivar origin: where the access key came from
     :ivar retry_after: seconds that the server asked to wait, if it did
     :ivar maybe_done: whether this call, or one before it, may have been carried out after all
     """
@@ -292,6 +314,8 @@ class AlidnsError(Exception):
         request_id: str = "",
         retry_after: float | None = None,
         clock_offset: float | None = None,
+        origin: str = "",
+        detail: str = "",
     ) -> None:
         super().__init__(f"{action} {code}")
         self.code = code
@@ -302,6 +326,8 @@ class AlidnsError(Exception):
         self.request_id = request_id
         self.retry_after = retry_after
         self.clock_offset = clock_offset
+        self.origin = origin
+        self.detail = detail
         self.meaning = meaning_of(code, status)
         self.verdict = self.meaning.verdict
         self.maybe_done = self.verdict is Verdict.UNCLEAR
@@ -315,6 +341,9 @@ class AlidnsError(Exception):
             "action": self.action,
             "host": host,
             "port": port or "443",
+            "origin": self.origin,
+            "key": f"the access key from {self.origin}" if self.origin else "the access key",
+            "detail": f" ({self.detail})" if self.detail else "",
             "status": f" (HTTP status {self.status})" if self.status else "",
             "clock": f" by {abs(offset):.0f} seconds" if offset else "",
         }

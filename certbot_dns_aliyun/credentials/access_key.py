@@ -1,4 +1,4 @@
-"""The access key that signs a call."""
+"""The access key that signs a call, and where one comes from."""
 
 from __future__ import annotations
 
@@ -15,3 +15,28 @@ class AccessKey:
     key_id: str = field(repr=False)
     secret: str = field(repr=False)
     security_token: str = field(default="", repr=False)
+
+
+class KeySource:
+    """Where access keys come from: this one, from a file or the environment, has just one.
+
+    :ivar origin: what it is, for logs and messages
+    """
+
+    def __init__(self, key: AccessKey, origin: str) -> None:
+        self.origin = origin
+        self._key = key
+
+    def get(self) -> AccessKey:
+        """Give the access key for the next call. May be called from several threads.
+
+        :raises certbot_dns_aliyun.alidns.errors.AlidnsError: if there is none
+        """
+        return self._key
+
+    def renew(self, rejected: AccessKey) -> bool:
+        """Get another key in place of one that the API has rejected.
+
+        :returns: whether there is another one now
+        """
+        return False

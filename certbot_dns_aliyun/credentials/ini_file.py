@@ -10,32 +10,46 @@ from __future__ import annotations
 import configparser
 import os
 import re
+from dataclasses import dataclass
 
 from certbot import errors
 
 #: Larger than any credentials file, small enough to read without a thought.
 _SIZE_LIMIT = 1024 * 1024
 
-_TOP = "top level"
+_TOP = "\x1f"  # no section of a real file has that name
 _QUOTED = re.compile(r"""(?P<quote>["'])(?P<text>.*?)(?P=quote)\s*([#;].*)?""")
 _COMMENT = re.compile(r"\s+#.*")
 
 
-def read(path: str) -> dict[str, str]:
-    """Read the top level of an INI file.
+@dataclass(frozen=True)
+class Section:
+    """A section of the file, or what stands before the first one.
 
-    :param path: the file
-    :returns: keys and values, as they stand there, without quotes and comments
+    :param name: its name; empty for what stands before the first one
+    :param line: the number of the line that opens it
+    :param values: its keys and values, without quotes and comments
+    """
+
+    name: str
+    line: int
+    values: dict[str, str]
+
+
+def read(path: str) -> list[Section]:
+    """Read an INI file.
+
+    :returns: what stands before the first section, then the sections
     :raises errors.PluginError: if it cannot be read; the text holds no part of the file
     """
     parser = configparser.RawConfigParser(
         delimiters=("=",), comment_prefixes=("#", ";"), default_section="", strict=True
     )
-    # Type names no more than the key: the parser must not fold it to lower case.
+    # Keys keep their case: one may be a value in the wrong place, and is to be recognized as such.
     parser.optionxform = str  # type: ignore[assignment,method-assign]
-    lines = [line.strip() for line in _text(path).splitlines()]
+    lines = [f"[{_TOP}]", *(line.strip() for line in _text(path).splitlines())]
     try:
-        parser.read_string("\n".join([f"[{_TOP}]", *lines]))
+        parser.read_string("\n".join(lines))
     except configparser.DuplicateOptionError as error:
         raise _malformed(path, error.lineno, "sets a key for the second time") from None
     except configparser.DuplicateSectionError as error:
@@ -44,11 +58,18 @@ def read(path: str) -> dict[str, str]:
         raise _malformed(path, error.errors[0][0], "is not of the form key = value") from None
     except configparser.Error:
         raise errors.PluginError(f"{path} is not a valid INI file.") from None
-    return {key: _value(raw) for key, raw in parser.items(_TOP)}
+    return [
+        Section(
+            name.replace(_TOP, "").strip(),
+            next(i for i, line in enumerate(lines) if line.startswith(f"[{name}]")),
+            {key: _value(raw) for key, raw in parser.items(name)},
+        )
+        for name in parser.sections()
+    ]
 
 
-def _malformed(path: str, line: object, what: str) -> errors.PluginError:
-    number = int(line) - 1 if isinstance(line, int) else "?"
+def _malformed(path: str, line: int | None, what: str) -> errors.PluginError:
+    number = line - 1 if line else "?"
     return errors.PluginError(
         f"Line {number} of the credentials file {path} {what}; correct that line."
     )

@@ -1,4 +1,4 @@
-"""What the credentials file says, checked: the access key and the API's host."""
+"""What the credentials file says, checked: which access key is for which zones, at which host."""
 
 from __future__ import annotations
 
@@ -9,38 +9,58 @@ from dataclasses import dataclass
 
 from certbot import errors
 
-from certbot_dns_aliyun.credentials import ini_file
-from certbot_dns_aliyun.credentials.access_key import AccessKey
+from certbot_dns_aliyun.credentials import default_chain, ini_file, kinds
+from certbot_dns_aliyun.credentials.access_key import KeySource
+from certbot_dns_aliyun.credentials.kinds import PREFIX
+from certbot_dns_aliyun.names import is_within, to_ascii
 
 logger = logging.getLogger(__name__)
 
 #: https://help.aliyun.com/en/dns/api-alidns-2015-01-09-endpoint
 DEFAULT_ENDPOINT = "alidns.aliyuncs.com"
 
-_PREFIX = "dns_aliyun_"
 #: Plugins of other authors whose keys begin like ours and may stand in the same file.
 _NEIGHBOURS = ("dns_aliyun_next_", "dns_aliyun_esa_")
 
-_KEY_ID = ("dns_aliyun_access_key", "dns_aliyun_access_key_id")
-_SECRET = ("dns_aliyun_access_key_secret",)
-_TOKEN = ("dns_aliyun_security_token",)
-_ENDPOINT = ("dns_aliyun_endpoint",)
-_KNOWN = (*_KEY_ID, *_SECRET, *_TOKEN, *_ENDPOINT)
+_KNOWN = frozenset(PREFIX + name for name in {*kinds.SETTINGS, *kinds.ALIASES, "endpoint"})
 
 _HOST_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_HOST_LABEL}(\.{_HOST_LABEL})*(:[0-9]{{1,5}})?", re.ASCII)
+_DOMAIN = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})+", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Account:
+    """The credentials for a zone and what is below it.
+
+    :param zone: the zone; empty for all that have no account of their own
+    :param source: gives the access key for each call
+    :param endpoint: host of the API, with a port after a colon if it is not 443
+    """
+
+    zone: str
+    source: KeySource
+    endpoint: str = DEFAULT_ENDPOINT
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a credentials file sets.
+    """What a credentials file sets: one account or several."""
 
-    :param key: the access key
-    :param endpoint: host of the API, with a port after a colon if it is not 443
+    accounts: list[Account]
+
+    def account_for(self, zone: str) -> Account | None:
+        """Give the account for a zone: the one that was set for the longest part of its name."""
+        fitting = [a for a in self.accounts if not a.zone or is_within(zone, a.zone)]
+        return max(fitting, key=lambda account: len(account.zone), default=None)
+
+
+def without_file() -> Settings:
+    """Give the account of the default chain.
+
+    :raises errors.PluginError: if there are no credentials in it
     """
-
-    key: AccessKey
-    endpoint: str = DEFAULT_ENDPOINT
+    return Settings([Account("", default_chain.find())])
 
 
 def load(path: str) -> Settings:
@@ -48,65 +68,91 @@ def load(path: str) -> Settings:
 
     :raises errors.PluginError: for a file that cannot be used; names the file and the key at fault
     """
-    values = ini_file.read(path)
-    _warn_of_unknown_keys(path, values)
-    key_id = _required(path, values, _KEY_ID, "the id of an access key")
-    secret = _required(path, values, _SECRET, "the secret of that access key")
-    token = _one_of(path, values, _TOKEN) or ""
-    endpoint = _one_of(path, values, _ENDPOINT)
-    for key, text in ((_KEY_ID, key_id), (_SECRET, secret), (_TOKEN, token)):
-        _check_characters(path, key[0], text)
-    return Settings(
-        AccessKey(key_id, secret, token),
-        _endpoint(path, endpoint) if endpoint is not None else DEFAULT_ENDPOINT,
-    )
-
-
-def _one_of(path: str, values: dict[str, str], names: tuple[str, ...]) -> str | None:
-    """Give the value that a setting has under any of its names; an empty one counts as a fault."""
-    present = [name for name in names if name in values]
-    for name in present:
-        if not values[name]:
-            raise errors.PluginError(f"{name} is empty in {path}; give it a value or remove it.")
-    if len({values[name] for name in present}) > 1:
+    top, *sections = ini_file.read(path)
+    settings = _settings(path, top.values)
+    endpoint = _endpoint(path, settings.pop("endpoint", DEFAULT_ENDPOINT))
+    accounts = [Account("", kinds.make_source(settings, path), endpoint)] if settings else []
+    for section in sections:
+        if any(key.startswith(PREFIX) for key in section.values):
+            accounts.append(_account_of_section(path, section, endpoint))
+    if not accounts:
         raise errors.PluginError(
-            f"{' and '.join(present)} in {path} contradict each other; keep one of them."
+            f"{PREFIX}access_key and {PREFIX}access_key_secret are missing in {path}; "
+            "set them to the id and the secret of an access key."
         )
-    return values[present[0]] if present else None
+    for account in accounts:
+        if [other.zone for other in accounts].count(account.zone) > 1:
+            raise errors.PluginError(f"{path} has two sections for {account.zone}; keep one.")
+    return Settings(accounts)
 
 
-def _required(path: str, values: dict[str, str], names: tuple[str, ...], what: str) -> str:
-    value = _one_of(path, values, names)
-    if value is None:
-        raise errors.PluginError(f"{names[0]} is missing in {path}; set it to {what}.")
-    return value
-
-
-def _check_characters(path: str, name: str, value: str) -> None:
-    if not value.isascii() or not value.isprintable() or " " in value:
+def _account_of_section(path: str, section: ini_file.Section, endpoint: str) -> Account:
+    zone = to_ascii(section.name.rstrip("."))
+    if not _DOMAIN.fullmatch(zone):
         raise errors.PluginError(
-            f"{name} in {path} holds a blank or a character that no Alibaba Cloud key has; "
-            "copy it anew."
+            f"Line {section.line} of {path} opens a section that is not named by a domain; "
+            "name it by the zone that its credentials are for."
         )
+    where = f"section [{zone}] of {path}"
+    settings = _settings(where, section.values)
+    endpoint = _endpoint(where, settings.pop("endpoint", endpoint))
+    return Account(zone, kinds.make_source(settings, where), endpoint)
 
 
-def _endpoint(path: str, text: str) -> str:
+def _settings(where: str, values: dict[str, str]) -> dict[str, str]:
+    """Pick the plugin's own settings, without their prefix and under one name each."""
+    settings: dict[str, str] = {}
+    for key, value in values.items():
+        if key not in _KNOWN:
+            _warn_of_unknown_key(where, key)
+            continue
+        name = key[len(PREFIX) :]
+        if not value and name not in kinds.MAY_BE_EMPTY:
+            raise errors.PluginError(f"{key} is empty in {where}; give it a value or remove it.")
+        if not value.isprintable():
+            raise errors.PluginError(
+                f"{key} in {where} holds an invisible character; type it anew."
+            )
+        name = kinds.ALIASES.get(name, name)
+        if settings.get(name, value) != value:
+            alias = next(alias for alias, of in kinds.ALIASES.items() if of == name)
+            raise errors.PluginError(
+                f"{PREFIX}{name} and {PREFIX}{alias} in {where} contradict each other; "
+                "keep one of them."
+            )
+        settings[name] = value
+    for name in ("access_key", "access_key_secret", "security_token"):
+        if " " in settings.get(name, "") or not settings.get(name, "").isascii():
+            raise errors.PluginError(
+                f"{PREFIX}{name} in {where} holds a blank or a character that no Alibaba Cloud key "
+                "has; copy it anew."
+            )
+    seconds = settings.get("role_duration_seconds", "3600")
+    if not seconds.isdigit() or not 900 <= int(seconds) <= 43200:
+        raise errors.PluginError(
+            f"{PREFIX}role_duration_seconds in {where} must be between 900 and 43200 seconds."
+        )
+    if "sts_endpoint" in settings:
+        settings["sts_endpoint"] = _endpoint(where, settings["sts_endpoint"], "sts_endpoint")
+    return settings
+
+
+def _endpoint(where: str, text: str, name: str = "endpoint") -> str:
     host = text[len("https://") :] if text.lower().startswith("https://") else text
     host = host.lower()
     if not _HOST.fullmatch(host) or (":" in host and not 0 < int(host.rsplit(":")[-1]) < 65536):
         raise errors.PluginError(
-            f"dns_aliyun_endpoint in {path} must be a host name such as {DEFAULT_ENDPOINT}, "
+            f"{PREFIX}{name} in {where} must be a host name such as {DEFAULT_ENDPOINT}, "
             "without a path, and is reached over https alone."
         )
     return host
 
 
-def _warn_of_unknown_keys(path: str, values: dict[str, str]) -> None:
-    for name in values:
-        if not name.startswith(_PREFIX) or name.startswith(_NEIGHBOURS) or name in _KNOWN:
-            continue
-        if not re.fullmatch(r"[a-z0-9_]+", name):  # may be a value in the wrong place
-            logger.warning("%s has a line whose key is not valid; it is ignored.", path)
-            continue
-        near = difflib.get_close_matches(name, _KNOWN, n=1, cutoff=0.0)[0]
-        logger.warning("%s in %s is not a known key; did you mean %s?", name, path, near)
+def _warn_of_unknown_key(where: str, key: str) -> None:
+    if not key.startswith(PREFIX) or key.startswith(_NEIGHBOURS):
+        return
+    if not re.fullmatch(r"[a-z0-9_]+", key):  # may be a value in the wrong place
+        logger.warning("%s has a line whose key is not valid; it is ignored.", where)
+        return
+    near = difflib.get_close_matches(key, sorted(_KNOWN), n=1, cutoff=0.0)[0]
+    logger.warning("%s in %s is not a known key; did you mean %s?", key, where, near)

@@ -50,7 +50,10 @@ async def zone_of(resolver: dns.asyncresolver.Resolver | None, validation_name: 
 
     :returns: the zone's apex; None if DNS gives none but a top-level domain, or no answer
     """
-    name = dns.name.from_text(validation_name).parent()
+    try:
+        name = dns.name.from_text(validation_name).parent()
+    except dns.exception.DNSException:  # longer than a name may be
+        return None
     while len(name) > 2:
         response = await _ask(resolver, name, dns.rdatatype.SOA)
         owner = _soa_owner(response, name) if response else None

@@ -7,6 +7,7 @@ lineage, removes what it lists. It holds no secrets: all but the record ids is i
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import logging
@@ -115,10 +116,9 @@ class Journal:
         try:
             if self._file is None:
                 self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW
-                self._file = os.open(self.path, flags, 0o600)
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.write(self._file, text.encode())
+                self._file = self._create()
+            if os.write(self._file, text.encode()) < len(text):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if sync:
                 os.fsync(self._file)
         except OSError as error:
@@ -129,6 +129,19 @@ class Journal:
                 self.path,
                 error.strerror,
             )
+
+    def _create(self) -> int:
+        """Make the file; it gets the name that other runs look for when it is locked."""
+        unlocked = self.path.with_suffix(".new")
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW
+        file = os.open(unlocked, flags, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            unlocked.rename(self.path)
+        except OSError:
+            os.close(file)
+            raise
+        return file
 
     def _take_over(self) -> bool:
         """Open, lock and read the file of a dead run; False if it lives, or has no such file."""
@@ -160,9 +173,10 @@ class Journal:
             entry = json.loads(text)
             ((event, fields),) = ((k, v) for k, v in entry.items() if k != "id")
             record_id = entry.get("id")
+            if event not in ("add", "added", "gone") or not isinstance(fields, list):
+                raise ValueError
             zone, rr, value = fields
-            known = event in ("add", "added", "gone")
-            if not known or not all(isinstance(field, str) for field in fields):
+            if not all(_is_name_or_value(field) for field in fields):
                 raise ValueError
             if record_id is not None and not (isinstance(record_id, str) and record_id.isdigit()):
                 raise ValueError
@@ -173,6 +187,10 @@ class Journal:
             self._open.pop(Line(zone, rr, value), None)
         else:
             self._open[Line(zone, rr, value)] = record_id
+
+
+def _is_name_or_value(field: object) -> bool:
+    return isinstance(field, str) and field.isascii() and field.isprintable() and len(field) < 512
 
 
 def _as_list(line: Line) -> list[str]:

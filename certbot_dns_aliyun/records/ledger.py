@@ -17,9 +17,10 @@ from typing import Callable
 from certbot import errors
 
 from certbot_dns_aliyun.alidns.client import Client
+from certbot_dns_aliyun.alidns.clients import Clients
 from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.alidns.errors import AlidnsError, Verdict, sentence
-from certbot_dns_aliyun.names import full_name, resource_record, zone_candidates
+from certbot_dns_aliyun.names import resource_record, zone_candidates
 from certbot_dns_aliyun.records.journal import Journal, Line
 
 logger = logging.getLogger(__name__)
@@ -69,15 +70,15 @@ class Entry:
 class Ledger:
     """The records of one run.
 
-    :param client: the API
+    :param clients: the API, for each zone
     :param guess_zone: gives the zone that public DNS names for a record's name, if any
     :param work_dir: Certbot's folder for what it works with; the journal is kept there
     """
 
     def __init__(
-        self, client: Client, guess_zone: Callable[[str], str | None], work_dir: str
+        self, clients: Clients, guess_zone: Callable[[str], str | None], work_dir: str
     ) -> None:
-        self._client = client
+        self._clients = clients
         self._guess_zone = guess_zone
         self._work_dir = work_dir
         self._journal = Journal.of_this_run(work_dir)
@@ -89,17 +90,33 @@ class Ledger:
         """Remove what earlier runs left when they were killed, as far as this access key may."""
         for journal in Journal.abandoned(self._work_dir):
             for line, record_id in journal.open_lines.items():
-                state = State.OURS if record_id else State.UNCLEAR
-                entry = Entry(full_name(line.rr, line.zone), line.value, 1, line.zone, record_id)
-                entry.state = state
-                entry.added.set_result(line.zone)
-                left = self._remove(entry, effort)
-                if left:
-                    logger.warning("Left by an earlier run: %s", left)
+                try:
+                    self._recover(line, record_id, effort)
+                except AlidnsError as error:
+                    what = f"What an earlier run left at {line.rr} in {line.zone} is still there"
+                    logger.warning("%s", sentence(what, error))
                 else:
-                    logger.info("Removed what an earlier run left: %s", entry.name)
                     journal.gone(line)
             journal.close()
+
+    def _recover(self, line: Line, record_id: str | None, effort: Effort) -> None:
+        """Remove one record of a dead run; whatever that run was doing, it does no more."""
+        client = self._clients.client_for(line.zone)
+        # Another account's key would be told that there is no such record: it must see the zone.
+        found = client.find(line.zone, line.rr, line.value, effort)
+        if client.may_list:
+            record_id = found
+        if record_id:
+            client.delete(line.zone, record_id, effort)
+            logger.info("Removed what an earlier run left at %s in %s", line.rr, line.zone)
+        elif not client.may_list:
+            logger.warning(
+                "An earlier run may have left the TXT record %s = %s in the zone %s: "
+                "the access key may not list records; look in the Alibaba Cloud DNS console.",
+                line.rr,
+                line.value,
+                line.zone,
+            )
 
     def plan(self, records: Iterable[tuple[str, str]]) -> None:
         """Note the names and values that are about to be added, in the zones that DNS names."""
@@ -171,7 +188,8 @@ class Ledger:
             self._journal.adding([entry.line])
             self._planned.discard(entry.line)
             try:
-                added = self._client.add(entry.zone, entry.rr, entry.value, effort)
+                client = self._clients.client_for(zone)
+                added = client.add(zone, entry.rr, entry.value, effort)
             except AlidnsError as error:
                 if error.maybe_done:
                     entry.state = State.UNCLEAR
@@ -209,11 +227,12 @@ class Ledger:
     def _delete(self, entry: Entry, effort: Effort) -> str | None:
         what = f"The TXT record {entry.name} = {entry.value}"
         try:
-            record_id = entry.record_id or self._look_twice(entry, effort)
+            client = self._clients.client_for(entry.zone)
+            record_id = entry.record_id or _look_twice(client, entry, effort)
             if record_id:
-                self._client.delete(entry.zone, record_id, effort)
+                client.delete(entry.zone, record_id, effort)
                 return None
-            if entry.state is State.UNCLEAR and self._client.may_list:
+            if entry.state is State.UNCLEAR and client.may_list:
                 return None
         except AlidnsError as error:
             return sentence(f"{what} could not be removed", error) + _by_hand(entry)
@@ -222,12 +241,13 @@ class Ledger:
             + _by_hand(entry)
         )
 
-    def _look_twice(self, entry: Entry, effort: Effort) -> str | None:
-        record_id = self._client.find(entry.zone, entry.rr, entry.value, effort)
-        if not record_id and self._client.may_list:
-            effort.sleep(_SECOND_LOOK)
-            record_id = self._client.find(entry.zone, entry.rr, entry.value, effort)
-        return record_id
+
+def _look_twice(client: Client, entry: Entry, effort: Effort) -> str | None:
+    record_id = client.find(entry.zone, entry.rr, entry.value, effort)
+    if not record_id and client.may_list:
+        effort.sleep(_SECOND_LOOK)
+        record_id = client.find(entry.zone, entry.rr, entry.value, effort)
+    return record_id
 
 
 def _by_hand(entry: Entry) -> str:

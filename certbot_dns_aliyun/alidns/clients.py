@@ -1,0 +1,31 @@
+"""The client for each zone: that of the account whose credentials are set for it."""
+
+from __future__ import annotations
+
+import threading
+
+from certbot_dns_aliyun.alidns.client import Client
+from certbot_dns_aliyun.alidns.errors import AlidnsError
+from certbot_dns_aliyun.credentials.settings import Account, Settings
+
+
+class Clients:
+    """One client an account, made when a zone of that account is first met."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._clients: dict[Account, Client] = {}
+        self._lock = threading.Lock()
+
+    def client_for(self, zone: str) -> Client:
+        """Give the client for a zone.
+
+        :raises AlidnsError: if the credentials file has no account for it
+        """
+        account = self._settings.account_for(zone)
+        if account is None:
+            raise AlidnsError("no account", zone=zone)
+        with self._lock:
+            if account not in self._clients:
+                self._clients[account] = Client(account.source, account.endpoint)
+            return self._clients[account]

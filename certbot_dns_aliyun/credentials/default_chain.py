@@ -1,0 +1,99 @@
+"""Credentials without a file: the chain that Alibaba's own tools go through, in their order.
+
+https://help.aliyun.com/document_detail/378659.html lists the links and their variables.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from certbot import errors
+
+from certbot_dns_aliyun.alidns.errors import AlidnsError
+from certbot_dns_aliyun.credentials import kinds, library
+from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
+
+logger = logging.getLogger(__name__)
+
+_OIDC = (
+    "ALIBABA_CLOUD_ROLE_ARN",
+    "ALIBABA_CLOUD_OIDC_PROVIDER_ARN",
+    "ALIBABA_CLOUD_OIDC_TOKEN_FILE",
+)
+
+
+def find() -> KeySource:
+    """Give the first link of the chain that has an access key.
+
+    :raises errors.PluginError: if none has; lists what was tried
+    """
+    tried = []
+    for link in _links():
+        if isinstance(link, str):
+            tried.append(link)
+            continue
+        try:
+            link.get()
+        except (AlidnsError, errors.PluginError) as error:
+            logger.debug("%s: %s", link.origin, error)
+            tried.append(f"{link.origin}: {_why(error)}")
+            continue
+        logger.info("Using the credentials of %s", link.origin)
+        return link
+    raise errors.PluginError(
+        "No Alibaba Cloud credentials were found: give a credentials file with "
+        f"--dns-aliyun-credentials (tried without one: {'; '.join(tried)})."
+    )
+
+
+def _why(error: Exception) -> str:
+    return error.because()[0] if isinstance(error, AlidnsError) else str(error)
+
+
+def _links() -> Iterator[KeySource | str]:
+    """Give the links of the chain; for one that is not there, what was looked for."""
+    environment = os.environ.get
+    key_id = environment("ALIBABA_CLOUD_ACCESS_KEY_ID")
+    secret = environment("ALIBABA_CLOUD_ACCESS_KEY_SECRET")
+    if key_id and secret:
+        key = AccessKey(key_id, secret, environment("ALIBABA_CLOUD_SECURITY_TOKEN", ""))
+        yield KeySource(key, "the variables ALIBABA_CLOUD_ACCESS_KEY_ID and _SECRET")
+    else:
+        yield "no variables ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET"
+
+    if all(environment(name) for name in _OIDC):
+        yield library.LibrarySource(
+            lambda: library.providers().OIDCRoleArnCredentialsProvider(),
+            f"OIDC (the variables {', '.join(_OIDC)})",
+        )
+    else:
+        yield f"no variables {', '.join(_OIDC)}"
+
+    if environment("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "").lower() != "true":
+        yield _of_file(
+            Path("~/.aliyun/config.json"),
+            lambda: library.providers().CLIProfileCredentialsProvider(),
+        )
+    yield _of_file(
+        Path(environment("ALIBABA_CLOUD_CREDENTIALS_FILE") or "~/.alibabacloud/credentials.ini"),
+        lambda: library.providers().ProfileCredentialsProvider(),
+    )
+
+    if environment("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "").lower() != "true":
+        yield kinds.ecs_source(environment("ALIBABA_CLOUD_ECS_METADATA"), "its metadata service")
+
+    uri = environment("ALIBABA_CLOUD_CREDENTIALS_URI")
+    if uri:
+        yield kinds.uri_source(uri, "the variable ALIBABA_CLOUD_CREDENTIALS_URI")
+    else:
+        yield "no variable ALIBABA_CLOUD_CREDENTIALS_URI"
+
+
+def _of_file(path: Path, make_provider: Any) -> KeySource | str:
+    if not path.expanduser().is_file():
+        return f"no file {path}"
+    return library.LibrarySource(make_provider, str(path))

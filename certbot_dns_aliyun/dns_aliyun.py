@@ -59,6 +59,24 @@ class Authenticator(dns_common.DNSAuthenticator):
             default=DEFAULT_WAIT_LIMIT,
             help="Seconds to wait at most for name servers that do not serve the TXT records yet.",
         )
+        add(
+            "wait-for",
+            choices=("all", "alidns", "nothing"),
+            default="all",
+            help="Which name servers of a zone must serve the TXT records before the CA is asked: "
+            "all, those of Alibaba Cloud DNS alone (where a second provider serves the zone, too), "
+            "or none, after propagation-seconds.",
+        )
+        add(
+            "resolvers",
+            help="Recursive resolvers to ask for zones and name servers in place of this "
+            "machine's own, as in 192.0.2.1,192.0.2.2:5353.",
+        )
+        add(
+            "name-servers",
+            help="Name servers to ask for the TXT records in place of the zone's own, as in "
+            "ns1.example.com,192.0.2.1:5353.",
+        )
 
     def more_info(self) -> str:
         """See :meth:`certbot.interfaces.Plugin.more_info`."""
@@ -82,7 +100,10 @@ class Authenticator(dns_common.DNSAuthenticator):
         wanted = [_record(achall) for achall in achalls]
         run.prepare(wanted)
         run.at_once(self._perform, wanted)
-        run.wait_until_served(longest, blind)
+        if self.conf("wait-for") == "nothing":
+            run.pause(blind)
+        else:
+            run.wait_until_served(longest, blind, alidns_alone=self.conf("wait-for") == "alidns")
         return [achall.response(achall.account_key) for achall in achalls]
 
     def cleanup(self, achalls: list[achallenges.AnnotatedChallenge]) -> None:
@@ -135,7 +156,12 @@ class Authenticator(dns_common.DNSAuthenticator):
         from certbot_dns_aliyun.run import Run
 
         if self._run is None:
-            self._run = Run(self._settings, self.config.work_dir)
+            self._run = Run(
+                self._settings,
+                resolvers=self.conf("resolvers") or "",
+                name_servers=self.conf("name-servers") or "",
+                work_dir=self.config.work_dir,
+            )
         return self._run
 
     def _seconds(self, option: str) -> int:

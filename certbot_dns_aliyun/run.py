@@ -12,12 +12,15 @@ from collections.abc import Iterable, Sequence
 from typing import Callable
 
 from certbot import errors
+from certbot.display import util as display_util
 
 from certbot_dns_aliyun.alidns.clients import Clients
 from certbot_dns_aliyun.alidns.effort import PATIENCE, Effort
 from certbot_dns_aliyun.credentials.settings import Settings
 from certbot_dns_aliyun.names import is_possible
+from certbot_dns_aliyun.propagation.discovery import parse_servers
 from certbot_dns_aliyun.propagation.public_dns import PublicDns
+from certbot_dns_aliyun.propagation.question import NameServer
 from certbot_dns_aliyun.propagation.wait import wait_until_served
 from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
 from certbot_dns_aliyun.records.ledger import Ledger
@@ -30,15 +33,32 @@ _THREADS = 100
 #: Seconds without success after which removing records is left to the next run, where the API
 #: seems dead, or the records are an earlier run's.
 _SHORT_PATIENCE = 20.0
+#: Seconds for another provider's name servers, after those of Alibaba Cloud DNS serve all.
+_OTHER_PROVIDERS = 60.0
 
 
 class Run:
-    """Adds, watches and removes the records of one order."""
+    """Adds, watches and removes the records of one order.
 
-    def __init__(self, settings: Settings, work_dir: str) -> None:
-        self._dns = PublicDns()
+    :param settings: the access keys
+    :param resolvers: resolvers to ask, as a person lists them; empty for the machine's own
+    :param name_servers: name servers to ask for the records, likewise; empty for each zone's own
+    :param work_dir: Certbot's folder for what it works with
+    :raises certbot.errors.PluginError: if a list holds something else
+    """
+
+    def __init__(
+        self, settings: Settings, resolvers: str, name_servers: str, work_dir: str
+    ) -> None:
+        self._dns = PublicDns(
+            _servers("resolvers", resolvers),
+            [
+                NameServer(address, address, port)
+                for address, port in _servers("name-servers", name_servers)
+            ],
+        )
         self._effort = Effort()
-        self._ledger = Ledger(Clients(settings), self._dns.zone_of, work_dir)
+        self._ledger = Ledger(Clients(settings), self._dns.places, work_dir)
         self._watches: list[ZoneWatch] = []
 
     def prepare(self, records: Sequence[tuple[str, str, str]]) -> None:
@@ -62,15 +82,21 @@ class Run:
         """
         self._ledger.add(name, value, self._effort)
 
-    def wait_until_served(self, longest: float, blind: float) -> None:
+    def wait_until_served(self, longest: float, blind: float, alidns_alone: bool) -> None:
         """Wait until all name servers serve all records that were added.
 
         :param longest: seconds at most, if name servers answer without the value
         :param blind: seconds, if no name server can be asked
+        :param alidns_alone: whether another provider's name servers do not count
         :raises certbot.errors.PluginError: if a value is served nowhere when the time is up
         """
-        limits = Limits(longest, blind)
+        limits = Limits(longest, blind, 0.0 if alidns_alone else _OTHER_PROVIDERS)
         self._watches = wait_until_served(self._dns, self._ledger.present(), limits)
+
+    def pause(self, seconds: float) -> None:
+        """Wait some seconds, without asking any name server."""
+        display_util.notify(f"Waiting {seconds:.0f} seconds for DNS changes to propagate")
+        self._effort.sleep(seconds)
 
     def begin_cleanup(self) -> None:
         """End whatever adding still goes on; from now on, records are removed."""
@@ -89,7 +115,8 @@ class Run:
 
     def hint(self, names: Iterable[str]) -> str:
         """Tell what the name servers were seen to serve."""
-        hints = [watch.hint() for watch in self._watches if watch.is_about(names)]
+        at = {place.name for name in names for place in self._dns.places(name)}
+        hints = [watch.hint() for watch in self._watches if watch.is_about(at)]
         return " ".join(hints)
 
     def at_once(
@@ -125,3 +152,13 @@ class Run:
         self._dns.close()
         for left in self._ledger.close():
             logger.warning("%s", left)
+
+
+def _servers(option: str, text: str) -> list[tuple[str, int]]:
+    try:
+        return parse_servers(text) if text else []
+    except ValueError as error:
+        raise errors.PluginError(
+            f"--dns-aliyun-{option}: {error} is not an address or a name that has one; "
+            "list them as in 192.0.2.1,192.0.2.2:5353."
+        ) from None

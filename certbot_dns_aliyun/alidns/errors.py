@@ -24,6 +24,7 @@ class Verdict(Enum):
     GONE = "the record does not exist (any more)"
     NOT_HERE = "the zone is not in this account"
     DENIED = "the access key may not do this"
+    CONFLICT = "another record at the name excludes it; a CNAME, which may lead elsewhere"
     REFUSED = "no repetition helps; tell the user"
 
 
@@ -127,7 +128,7 @@ MEANINGS: dict[str, Meaning] = {
     "NoPermission": _DENIED,
     "Forbidden.AuthType": _DENIED,
     "DomainRecordConflict": Meaning(
-        Verdict.REFUSED,
+        Verdict.CONFLICT,
         "another record at that name, most likely a CNAME, excludes a TXT record",
         "remove it in the Alibaba Cloud DNS console (ESA and CDN set such a CNAME when they "
         "manage the certificate themselves)",

@@ -1,21 +1,26 @@
-"""Find the zone of a name and the addresses of its name servers.
+"""Ask the machine's resolver for zones, name servers and their addresses.
 
-The machine's resolver is asked, but never for a validation name: it would remember that there is
-nothing yet, and a CA behind the same resolver would believe it (RFC 2308, section 5).
+It is never asked for a validation name: it would remember that there is nothing yet, and a CA
+behind the same resolver would believe it (RFC 2308, section 5).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+import socket
+from collections.abc import Iterable, Sequence
 
 import dns.asyncresolver
 import dns.exception
+import dns.inet
 import dns.message
 import dns.name
+import dns.nameserver
 import dns.rdatatype
 import dns.resolver
+
+from certbot_dns_aliyun.propagation.question import NameServer
 
 logger = logging.getLogger(__name__)
 
@@ -23,93 +28,124 @@ logger = logging.getLogger(__name__)
 _LIFETIME = 5.0
 
 
-@dataclass(frozen=True)
-class NameServer:
-    """One address of an authoritative name server of a zone."""
+class Discovery:
+    """The resolver, as far as this plugin asks it.
 
-    name: str
-    address: str
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.address})"
-
-
-def make_resolver() -> dns.asyncresolver.Resolver | None:
-    """Give the machine's resolver; None if it has none that can be used."""
-    try:
-        resolver = dns.asyncresolver.Resolver()
-    except (dns.exception.DNSException, OSError, ValueError) as error:
-        logger.debug("No resolver: %s", error)
-        return None
-    resolver.lifetime = _LIFETIME
-    return resolver
-
-
-async def zone_of(resolver: dns.asyncresolver.Resolver | None, validation_name: str) -> str | None:
-    """Find the zone that public DNS says a validation name is in, by SOA records (RFC 1034, 4.2.1).
-
-    :returns: the zone's apex; None if DNS gives none but a top-level domain, or no answer
+    :param resolvers: addresses and ports of the resolvers to ask; empty for the machine's own
     """
-    try:
-        name = dns.name.from_text(validation_name).parent()
-    except dns.exception.DNSException:  # longer than a name may be
+
+    def __init__(self, resolvers: Sequence[tuple[str, int]] = ()) -> None:
+        self._resolver = _make_resolver(resolvers)
+
+    async def zone_of(self, name: str) -> str | None:
+        """Find the zone of the name above a validation name, by SOA records (RFC 1034, 4.2.1).
+
+        :returns: the zone's apex; None if there is none but a top-level domain, or no answer
+        """
+        try:
+            above = dns.name.from_text(name).parent()
+        except dns.exception.DNSException:  # longer than a name may be
+            return None
+        while len(above) > 2:
+            response = await self._ask(above, dns.rdatatype.SOA)
+            owner = _soa_owner(response, above) if response else None
+            if owner is not None and len(owner) > 2:
+                return _text(owner)
+            above = above.parent()
         return None
-    while len(name) > 2:
-        response = await _ask(resolver, name, dns.rdatatype.SOA)
-        owner = _soa_owner(response, name) if response else None
-        if owner is not None and len(owner) > 2:
-            return owner.to_text(omit_final_dot=True).lower()
-        name = name.parent()
-    return None
 
-
-async def name_servers(resolver: dns.asyncresolver.Resolver | None, zone: str) -> list[NameServer]:
-    """Find every address of every name server of a zone; none if the resolver does not tell."""
-    response = await _ask(resolver, dns.name.from_text(zone), dns.rdatatype.NS)
-    names = sorted(
-        {
-            record.target
+    async def name_servers(self, zone: str) -> list[NameServer]:
+        """Find every address of every name server of a zone; none if the resolver does not tell."""
+        response = await self._ask(dns.name.from_text(zone), dns.rdatatype.NS)
+        names = {
+            _text(record.target)
             for rrset in (response.answer if response else [])
             if rrset.rdtype == dns.rdatatype.NS
             for record in rrset
         }
-    )
-    found = await asyncio.gather(*(_addresses(resolver, name) for name in names))
-    by_address = {server.address: server for servers in found for server in servers}
-    return list(by_address.values())
+        return await self.addresses(dict.fromkeys(sorted(names), ()))
+
+    async def addresses(self, names: dict[str, Iterable[str]]) -> list[NameServer]:
+        """Complete the addresses of name servers: those known already, or those that are asked for.
+
+        :param names: the servers' names, each with the addresses that are known
+        """
+        found = await asyncio.gather(*(self._addresses(n, list(a)) for n, a in names.items()))
+        by_address = {server.address: server for servers in found for server in servers}
+        return list(by_address.values())
+
+    async def _addresses(self, name: str, known: list[str]) -> list[NameServer]:
+        if not known:
+            target = dns.name.from_text(name)
+            responses = await asyncio.gather(
+                self._ask(target, dns.rdatatype.A), self._ask(target, dns.rdatatype.AAAA)
+            )
+            known = [
+                record.address
+                for response in responses
+                for rrset in (response.answer if response else [])
+                if rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA)
+                for record in rrset
+            ]
+        return [NameServer(name, address) for address in known]
+
+    async def _ask(
+        self, name: dns.name.Name, kind: dns.rdatatype.RdataType
+    ) -> dns.message.Message | None:
+        """Give the resolver's response, be it that there is no such name; None if none came."""
+        if self._resolver is None:
+            return None
+        try:
+            answer = await self._resolver.resolve(
+                name, kind, raise_on_no_answer=False, search=False
+            )
+            return answer.response
+        except dns.resolver.NXDOMAIN as error:
+            response: dns.message.Message = error.response(name)  # type: ignore[no-untyped-call]
+            return response
+        except (dns.exception.DNSException, OSError) as error:
+            logger.debug("The resolver does not answer for %s %s: %s", name, kind.name, error)
+            return None
 
 
-async def _addresses(
-    resolver: dns.asyncresolver.Resolver | None, name: dns.name.Name
-) -> list[NameServer]:
-    responses = await asyncio.gather(
-        _ask(resolver, name, dns.rdatatype.A), _ask(resolver, name, dns.rdatatype.AAAA)
-    )
-    text = name.to_text(omit_final_dot=True)
-    return [
-        NameServer(text, record.address)
-        for response in responses
-        for rrset in (response.answer if response else [])
-        if rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA)
-        for record in rrset
-    ]
+def parse_servers(text: str) -> list[tuple[str, int]]:
+    """Read a list of servers, ``192.0.2.1, [2001:db8::1]:5353, dns.example:53``.
+
+    :returns: address and port of each
+    :raises ValueError: if one of them is none, or its name has no address
+    """
+    servers = []
+    for item in text.replace(",", " ").split():
+        host, port = item, "53"
+        if item.startswith("["):
+            host, _, port = item[1:].partition("]")
+            port = port.lstrip(":") or "53"
+        elif item.count(":") == 1:
+            host, _, port = item.partition(":")
+        if not port.isdigit() or not 0 < int(port) < 65536:
+            raise ValueError(item)
+        try:
+            found = socket.getaddrinfo(host, int(port), type=socket.SOCK_DGRAM)
+        except (OSError, UnicodeError):
+            raise ValueError(item) from None
+        servers += [(str(address[0]), int(port)) for *_, address in found]
+    if not servers:
+        raise ValueError(text)
+    return servers
 
 
-async def _ask(
-    resolver: dns.asyncresolver.Resolver | None, name: dns.name.Name, kind: dns.rdatatype.RdataType
-) -> dns.message.Message | None:
-    """Give the resolver's response, be it that there is no such name; None if none came."""
-    if resolver is None:
-        return None
+def _make_resolver(
+    resolvers: Sequence[tuple[str, int]],
+) -> dns.asyncresolver.Resolver | None:
     try:
-        answer = await resolver.resolve(name, kind, raise_on_no_answer=False, search=False)
-        return answer.response
-    except dns.resolver.NXDOMAIN as error:
-        response: dns.message.Message = error.response(name)  # type: ignore[no-untyped-call]
-        return response
-    except (dns.exception.DNSException, OSError) as error:
-        logger.debug("The resolver does not answer for %s %s: %s", name, kind.name, error)
+        resolver = dns.asyncresolver.Resolver(configure=not resolvers)
+    except (dns.exception.DNSException, OSError, ValueError) as error:
+        logger.debug("No resolver: %s", error)
         return None
+    if resolvers:
+        resolver.nameservers = [dns.nameserver.Do53Nameserver(*server) for server in resolvers]
+    resolver.lifetime = _LIFETIME
+    return resolver
 
 
 def _soa_owner(response: dns.message.Message, name: dns.name.Name) -> dns.name.Name | None:
@@ -120,3 +156,7 @@ def _soa_owner(response: dns.message.Message, name: dns.name.Name) -> dns.name.N
         if rrset.rdtype == dns.rdatatype.SOA and name.is_subdomain(rrset.name):
             return rrset.name
     return None
+
+
+def _text(name: dns.name.Name) -> str:
+    return name.to_text(omit_final_dot=True).lower()

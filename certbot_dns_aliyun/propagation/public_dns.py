@@ -1,96 +1,110 @@
-"""Public DNS as one run sees it: zones and name servers, each looked up once, all at once."""
+"""Public DNS as one run sees it: places and name servers, each looked up once, all at once."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 
-from certbot_dns_aliyun.propagation.discovery import (
-    NameServer,
-    make_resolver,
-    name_servers,
-    zone_of,
-)
+from certbot_dns_aliyun.propagation.discovery import Discovery
 from certbot_dns_aliyun.propagation.loop import Loop
+from certbot_dns_aliyun.propagation.place import Place, find_places, public_servers
+from certbot_dns_aliyun.propagation.question import NameServer
 from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
 
-#: Seconds for finding the zone of a name.
-_ZONE_TIMEOUT = 6.0
+#: Seconds for finding the places of a name.
+_PLACES_TIMEOUT = 10.0
+
+
+@dataclass(frozen=True)
+class Served:
+    """A record that name servers are to serve: its value, at its place, in the API's zone."""
+
+    place: Place
+    value: str
+    zone: str
 
 
 class PublicDns:
     """What public DNS says about the names of one run. Its methods may be called from any thread.
 
     It holds a thread until it is closed.
+
+    :param resolvers: addresses and ports of the resolvers to ask; none for the machine's own
+    :param name_servers: the servers to ask for the records, in place of those found; none for those
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        resolvers: Sequence[tuple[str, int]] = (),
+        name_servers: Sequence[NameServer] = (),
+    ) -> None:
         self._loop = Loop()
-        self._resolver = make_resolver()
+        self._discovery = Discovery(resolvers)
+        self._name_servers = name_servers
         self._lock = threading.Lock()
-        self._zones: dict[str, Future[str | None]] = {}
-        self._servers: dict[str, asyncio.Future[list[NameServer]]] = {}
+        self._places: dict[str, Future[list[Place]]] = {}
 
     def close(self) -> None:
         """End all look-ups and the thread."""
         self._loop.close()
 
     def look_up(self, validation_names: Iterable[str]) -> None:
-        """Start finding the zones of names, and their name servers."""
+        """Start finding the places of names."""
         for name in validation_names:
-            self._zone(name)
+            self._future_places(name)
 
-    def zone_of(self, validation_name: str) -> str | None:
-        """Give the zone that a name is in, waiting for it some seconds; None if it is not known."""
-        return self._zone(validation_name).result()
+    def places(self, validation_name: str) -> list[Place]:
+        """Give the places for a validation name, waiting some seconds for them.
+
+        :raises certbot_dns_aliyun.propagation.place.BadChainError: if CNAMEs lead in a circle
+        """
+        return self._future_places(validation_name).result()
 
     def watch(
-        self, records: Iterable[tuple[str, str, str]], limits: Limits
+        self, records: Iterable[Served], limits: Limits
     ) -> tuple[list[ZoneWatch], Future[None]]:
         """Watch for records, until all name servers serve them or the time is up.
 
-        :param records: name, value, and the zone to assume where DNS does not tell
         :returns: a watch for each zone, filling as it goes, and the end of all of them
         """
-        wanted: dict[str, dict[str, set[str]]] = {}
-        for name, value, zone in records:
-            names = wanted.setdefault(self.zone_of(name) or zone, {})
-            names.setdefault(name, set()).add(value)
-        watches = [
-            ZoneWatch(
-                zone,
-                self._loop.start(self._servers_of(zone)).result(),
-                {name: frozenset(values) for name, values in names.items()},
-                limits,
-            )
-            for zone, names in wanted.items()
-        ]
+        by_zone: dict[str, list[Served]] = {}
+        for record in records:
+            by_zone.setdefault(record.place.zone or record.zone, []).append(record)
+        watches = [self._watch(zone, served, limits) for zone, served in by_zone.items()]
         return watches, self._loop.start(_run_all(watches))
 
-    def _zone(self, name: str) -> Future[str | None]:
+    def _watch(self, zone: str, records: list[Served], limits: Limits) -> ZoneWatch:
+        wanted: dict[str, set[str]] = {}
+        for record in records:
+            wanted.setdefault(record.place.name, set()).add(record.value)
+        servers = self._name_servers or records[0].place.servers
+        if not servers:
+            servers = self._loop.start(self._discovery.name_servers(zone)).result()
+        return ZoneWatch(
+            zone,
+            servers,
+            {name: frozenset(values) for name, values in wanted.items()},
+            limits,
+            second_opinion=None if self._name_servers else self._public_servers,
+        )
+
+    def _future_places(self, name: str) -> Future[list[Place]]:
         with self._lock:
-            if name not in self._zones:
-                self._zones[name] = self._loop.start(self._discover(name))
-            return self._zones[name]
+            if name not in self._places:
+                self._places[name] = self._loop.start(self._find(name))
+            return self._places[name]
 
-    async def _discover(self, name: str) -> str | None:
+    async def _find(self, name: str) -> list[Place]:
         try:
-            zone = await asyncio.wait_for(zone_of(self._resolver, name), _ZONE_TIMEOUT)
+            return await asyncio.wait_for(find_places(self._discovery, name), _PLACES_TIMEOUT)
         except asyncio.TimeoutError:
-            return None
-        if zone:
-            self._start_servers_of(zone)
-        return zone
+            return [Place(name, None, (), (name,))]
 
-    async def _servers_of(self, zone: str) -> list[NameServer]:
-        return await self._start_servers_of(zone)
-
-    def _start_servers_of(self, zone: str) -> asyncio.Future[list[NameServer]]:
-        if zone not in self._servers:
-            self._servers[zone] = asyncio.ensure_future(name_servers(self._resolver, zone))
-        return self._servers[zone]
+    async def _public_servers(self, name: str) -> list[NameServer]:
+        return await public_servers(self._discovery, name)
 
 
 async def _run_all(watches: list[ZoneWatch]) -> None:

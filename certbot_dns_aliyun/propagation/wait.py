@@ -5,12 +5,12 @@ from __future__ import annotations
 import concurrent.futures
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from certbot import errors
 from certbot.display import util as display_util
 
-from certbot_dns_aliyun.propagation.public_dns import PublicDns
+from certbot_dns_aliyun.propagation.public_dns import PublicDns, Served
 from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
 
 logger = logging.getLogger(__name__)
@@ -19,33 +19,32 @@ logger = logging.getLogger(__name__)
 _PROGRESS = 30.0
 #: Seconds after which it is said that no name server can be asked.
 _BLIND_AFTER = 6.0
+#: Seconds after which an unserved value gives reason to doubt that the zone is served by Alidns.
+_DOUBT_AFTER = 3.0
 
 
 def wait_until_served(
-    public_dns: PublicDns, records: Iterable[tuple[str, str, str]], limits: Limits
+    public_dns: PublicDns, records: Iterable[Served], limits: Limits
 ) -> list[ZoneWatch]:
     """Wait until all name servers serve all records, or as long as the limits allow.
 
-    :param records: name, value and zone of each record
     :returns: what was seen of each zone
     :raises errors.PluginError: if a value is served nowhere when the time is up
     """
     watches, end = public_dns.watch(records, limits)
     zones = ", ".join(watch.zone for watch in watches)
     display_util.notify(f"Waiting until the name servers of {zones} serve the TXT records")
-    started, told = time.monotonic(), 0
-    blind: list[ZoneWatch] = []
+    started, lines = time.monotonic(), 0
+    told: set[str] = set()
     while not end.done():
         concurrent.futures.wait([end], timeout=0.25)
         waited = time.monotonic() - started
-        for watch in watches:
-            if watch.is_blind and watch not in blind:
-                if watch.servers and waited < _BLIND_AFTER and not end.done():
-                    continue
-                blind.append(watch)
-                _tell_blindness(watch, limits)
-        if waited >= _PROGRESS * (told + 1) and not end.done():
-            told += 1
+        for notice in (n for watch in watches for n in _notices(watch, waited, end.done(), limits)):
+            if notice not in told:
+                told.add(notice)
+                display_util.notify(notice)
+        if waited >= _PROGRESS * (lines + 1) and not end.done():
+            lines += 1
             display_util.notify(f"Still waiting, after {waited:.0f} seconds: {_progress(watches)}")
     end.result()
     for watch in watches:
@@ -53,11 +52,30 @@ def wait_until_served(
     return watches
 
 
-def _tell_blindness(watch: ZoneWatch, limits: Limits) -> None:
-    display_util.notify(
-        f"No name server of {watch.zone} can be asked from here (is port 53 closed?); "
-        f"waiting {limits.blind:.0f} seconds instead"
-    )
+def _notices(watch: ZoneWatch, waited: float, ended: bool, limits: Limits) -> Iterator[str]:
+    """Give what a person should know about the wait so far."""
+    if watch.is_blind and (not watch.servers or waited >= _BLIND_AFTER or ended):
+        yield (
+            f"No name server of {watch.zone} can be asked from here (is port 53 closed?); "
+            f"waiting {limits.blind:.0f} seconds instead"
+        )
+    if waited < _DOUBT_AFTER or watch.is_blind or watch.complete:
+        return
+    if not any(server.is_alidns for server in watch.servers):
+        yield (
+            f"None of the name servers of {watch.zone} ({_names(watch)}) looks like one of Alibaba "
+            "Cloud DNS (such as dns1.hichina.com or ns1.alidns.com): if the domain is delegated "
+            "to another provider, nobody will ever see the TXT record"
+        )
+    if watch.switched:
+        yield (
+            f"The resolver of this machine names other name servers of {watch.zone} than the "
+            f"domain's registry does; asking those of the registry ({_names(watch)})"
+        )
+
+
+def _names(watch: ZoneWatch) -> str:
+    return ", ".join(sorted({server.name for server in watch.servers}))
 
 
 def _progress(watches: list[ZoneWatch]) -> str:

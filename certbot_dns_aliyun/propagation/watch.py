@@ -13,12 +13,12 @@ import contextlib
 import logging
 import socket
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from typing import Any, Callable
 
-from certbot_dns_aliyun.propagation.discovery import NameServer
-from certbot_dns_aliyun.propagation.question import Outcome, ask
+from certbot_dns_aliyun.propagation.question import NameServer, Outcome, ask
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +41,8 @@ _PAUSE_SHARE = 0.05
 _FIRST_ANSWER = 6.0
 #: Seconds after which an address that never answers with authority holds up the others no longer.
 _GRACE = 10.0
+#: Seconds after which servers without the value are held against those that the registry names.
+_SECOND_OPINION = 15.0
 #: Seconds after which the last full look at an address is too old to rely on.
 _FRESH = 1.0
 
@@ -51,10 +53,12 @@ class Limits:
 
     :param longest: for name servers that answer and lack a value
     :param blind: if no name server can be asked
+    :param others: for another provider's name servers, once all of Alibaba Cloud DNS are done
     """
 
     longest: float
     blind: float
+    others: float
 
 
 @dataclass
@@ -88,6 +92,8 @@ class ZoneWatch:
     :param zone: the zone as public DNS names it
     :param servers: its name servers' addresses; none if they are not known
     :param wanted: for each name the values that must be served there, all of them
+    :param second_opinion: finds the name servers of a name without trusting the resolver
+    :ivar switched: whether the name servers are those of the second opinion
     """
 
     def __init__(
@@ -96,9 +102,12 @@ class ZoneWatch:
         servers: Sequence[NameServer],
         wanted: dict[str, frozenset[str]],
         limits: Limits,
+        second_opinion: Callable[[str], Awaitable[list[NameServer]]] | None = None,
     ) -> None:
         self.zone = zone
         self.servers = list(servers)
+        self.switched = False
+        self._second_opinion = second_opinion
         self.served_since: datetime | None = None
         self._wanted = wanted
         self._limits = limits
@@ -112,24 +121,41 @@ class ZoneWatch:
         started = time.monotonic()
         self._questions = asyncio.Semaphore(_QUESTIONS_AT_ONCE)
         self._changed = asyncio.Event()
-        self._addresses = [
-            _Address(server, set(self._wanted), started)
-            for server in self.servers
-            if _is_routable(server.address)
-        ]
-        followers = [asyncio.ensure_future(self._follow(a)) for a in self._addresses]
+        followers = self._follow_all()
+        checking = None
         try:
             while time.monotonic() - started < self._time_allowed():
                 if await self._is_served_everywhere():
                     self.served_since = datetime.now(timezone.utc)
                     return
+                if time.monotonic() - started >= _SECOND_OPINION and not checking:
+                    checking = asyncio.ensure_future(self._check_servers())
+                if checking and checking.done() and checking.result() and not self.switched:
+                    self.switched, self.servers = True, checking.result()
+                    await _end(followers)
+                    followers = self._follow_all()
                 self._changed.clear()
                 with contextlib.suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), 0.2)
         finally:
-            for follower in followers:
-                follower.cancel()
-            await asyncio.gather(*followers, return_exceptions=True)
+            await _end([*followers, *([checking] if checking else [])])
+
+    def _follow_all(self) -> list[asyncio.Future[None]]:
+        now = time.monotonic()
+        self._addresses = [
+            _Address(server, set(self._wanted), now)
+            for server in self.servers
+            if _is_routable(server)
+        ]
+        return [asyncio.ensure_future(self._follow(address)) for address in self._addresses]
+
+    async def _check_servers(self) -> list[NameServer]:
+        """Give the name servers that the registry names, if they are others and ours lack it."""
+        if self._second_opinion is None or self.complete:
+            return []
+        servers = await self._second_opinion(min(self._wanted))
+        known = {server.address for server in self.servers}
+        return servers if {server.address for server in servers} != known else []
 
     @property
     def is_blind(self) -> bool:
@@ -185,12 +211,24 @@ class ZoneWatch:
     async def _is_served_everywhere(self) -> bool:
         now = time.monotonic()
         complete = [a for a in self._addresses if a.complete]
-        rest = [a for a in self._addresses if not a.complete]
-        if not complete or not all(a.is_out(now) for a in rest):
+        rest = [a for a in self._addresses if not a.complete and not a.is_out(now)]
+        if not complete or not all(self._may_be_left_out(a, now) for a in rest):
             return False
         aged = [a for a in complete if now - a.complete_at > _FRESH]
         await asyncio.gather(*(self._look(a, sorted(self._wanted), probes=1) for a in aged))
         return all(a.complete for a in complete)
+
+    def _may_be_left_out(self, address: _Address, now: float) -> bool:
+        """Tell whether a server of another provider has been waited for long enough."""
+        own = [a for a in self._addresses if a.server.is_alidns]
+        return (
+            not address.server.is_alidns
+            and any(a.complete for a in own)
+            and all(
+                (a.complete and now - a.complete_at >= self._limits.others) or a.is_out(now)
+                for a in own
+            )
+        )
 
     async def _follow(self, address: _Address) -> None:
         """Keep asking one address for what it lacks."""
@@ -235,7 +273,7 @@ class ZoneWatch:
 
     async def _question(self, address: _Address, name: str) -> bool:
         async with self._questions:
-            reply = await ask(address.server.address, name, tcp=address.over_tcp)
+            reply = await ask(address.server, name, tcp=address.over_tcp)
         if reply.outcome is not address.outcome:
             logger.debug("Name server %s %s", address.server, reply.outcome.value)
         address.outcome = reply.outcome
@@ -251,13 +289,19 @@ _SHORTCOMINGS: dict[Outcome | None, str] = {
 }
 
 
-def _is_routable(address: str) -> bool:
-    """Tell whether this machine has a route to an address; nothing is sent."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+async def _end(tasks: Sequence[asyncio.Future[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _is_routable(server: NameServer) -> bool:
+    """Tell whether this machine has a route to a name server; nothing is sent."""
+    family = socket.AF_INET6 if ":" in server.address else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((address, 53))
+            probe.connect((server.address, server.port))
     except OSError:
-        logger.debug("No route to the name server address %s", address)
+        logger.debug("No route to the name server %s", server)
         return False
     return True

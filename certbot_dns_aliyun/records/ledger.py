@@ -6,6 +6,7 @@ entry knows what there is to remove.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Iterable
@@ -21,6 +22,8 @@ from certbot_dns_aliyun.alidns.clients import Clients
 from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.alidns.errors import AlidnsError, Verdict, sentence
 from certbot_dns_aliyun.names import resource_record, zone_candidates
+from certbot_dns_aliyun.propagation.place import BadChainError, Place
+from certbot_dns_aliyun.propagation.public_dns import Served
 from certbot_dns_aliyun.records.journal import Journal, Line
 
 logger = logging.getLogger(__name__)
@@ -44,17 +47,23 @@ class State(Enum):
 class Entry:
     """A TXT record that the certificate needs.
 
+    :ivar place: where it stands: at the validation name, or where a CNAME leads from there
     :ivar users: how many challenges count on it; a CA may ask for one value twice
     :ivar added: resolves to the zone, once the record is in it
     """
 
-    name: str
+    place: Place
     value: str
     users: int = 1
     zone: str = ""
     record_id: str | None = None
     state: State = State.NOT_THERE
     added: Future[str] = field(default_factory=Future)
+
+    @property
+    def name(self) -> str:
+        """The record's name."""
+        return self.place.name
 
     @property
     def rr(self) -> str:
@@ -71,15 +80,15 @@ class Ledger:
     """The records of one run.
 
     :param clients: the API, for each zone
-    :param guess_zone: gives the zone that public DNS names for a record's name, if any
+    :param find_places: gives the places for a validation name, by public DNS
     :param work_dir: Certbot's folder for what it works with; the journal is kept there
     """
 
     def __init__(
-        self, clients: Clients, guess_zone: Callable[[str], str | None], work_dir: str
+        self, clients: Clients, find_places: Callable[[str], list[Place]], work_dir: str
     ) -> None:
         self._clients = clients
-        self._guess_zone = guess_zone
+        self._find_places = find_places
         self._work_dir = work_dir
         self._journal = Journal.of_this_run(work_dir)
         self._planned: set[Line] = set()
@@ -121,9 +130,10 @@ class Ledger:
     def plan(self, records: Iterable[tuple[str, str]]) -> None:
         """Note the names and values that are about to be added, in the zones that DNS names."""
         for name, value in records:
-            zone = self._guess_zone(name)
-            if zone:
-                self._planned.add(Entry(name, value, zone=zone).line)
+            with contextlib.suppress(BadChainError):  # of which the adding will tell
+                place = self._find_places(name)[0]
+                if place.zone:
+                    self._planned.add(Entry(place, value, zone=place.zone).line)
         self._journal.adding(self._planned)
 
     def close(self) -> list[str]:
@@ -148,22 +158,23 @@ class Ledger:
             if entry:
                 entry.users += 1
             else:
-                mine = self._entries[name, value] = Entry(name, value)
+                place = Place(name, None, (), (name,))
+                mine = self._entries[name, value] = Entry(place, value)
         if entry:
             return entry.added.result()
         try:
-            self._add_to_some_zone(mine, effort)
+            self._add_to_some_place(mine, effort)
         except BaseException as error:
             mine.added.set_exception(error)
             raise
         mine.added.set_result(mine.zone)
         return mine.zone
 
-    def present(self) -> list[tuple[str, str, str]]:
-        """List name, value and zone of the records that are in their zones."""
+    def present(self) -> list[Served]:
+        """List the records that are in their zones."""
         with self._lock:
             entries = list(self._entries.values())
-        return [(e.name, e.value, e.zone) for e in entries if e.state is not State.NOT_THERE]
+        return [Served(e.place, e.value, e.zone) for e in entries if e.state is not State.NOT_THERE]
 
     def remove(self, name: str, value: str, effort: Effort) -> str | None:
         """Remove a record that :meth:`add` added, with its last user.
@@ -180,9 +191,25 @@ class Ledger:
             del self._entries[name, value]
         return self._remove(entry, effort)
 
-    def _add_to_some_zone(self, entry: Entry, effort: Effort) -> None:
-        guess = self._guess_zone(entry.name)
+    def _add_to_some_place(self, entry: Entry, effort: Effort) -> None:
+        try:
+            places = self._find_places(entry.name)
+        except BadChainError as error:
+            raise errors.PluginError(
+                f"The CNAME records at {error.chain[0]} lead in a circle, or too far: {error}; "
+                "correct them."
+            ) from None
+        for place in places:
+            entry.place = place
+            refusals = self._add_to_some_zone(entry, effort)
+            if not refusals:
+                return
+        raise _cannot_add(entry.place, refusals) from None
+
+    def _add_to_some_zone(self, entry: Entry, effort: Effort) -> list[AlidnsError]:
+        """Add a record to the first zone that takes it; returns the refusals if none does."""
         refusals: list[AlidnsError] = []
+        guess = entry.place.zone
         for zone in zone_candidates(entry.name, guess):
             entry.zone = zone
             self._journal.adding([entry.line])
@@ -198,19 +225,21 @@ class Ledger:
                 refusals.append(error)
                 # What the key may not touch may be no zone at all, unless public DNS says it is.
                 if error.verdict is Verdict.NOT_HERE or (
-                    error.verdict is Verdict.DENIED and entry.zone != guess
+                    error.verdict is Verdict.DENIED and zone != guess
                 ):
                     continue
-                raise _cannot_add(entry.name, [error]) from None
+                if error.verdict is Verdict.CONFLICT:
+                    return refusals
+                raise _cannot_add(entry.place, [error]) from None
             entry.record_id = added.record_id
             entry.state = State.OURS if added.ours else State.FOREIGN
             if added.ours:
                 self._journal.added(entry.line, added.record_id)
             else:
                 self._journal.gone(entry.line)
-            logger.debug("TXT record %s in zone %s: %s", entry.name, entry.zone, entry.state.value)
-            return
-        raise _cannot_add(entry.name, refusals, guess) from None
+            logger.debug("TXT record %s in zone %s: %s", entry.name, zone, entry.state.value)
+            return []
+        return refusals
 
     def _remove(self, entry: Entry, effort: Effort) -> str | None:
         if not entry.added.done():
@@ -258,18 +287,18 @@ def _by_hand(entry: Entry) -> str:
     return f"{where}in the Alibaba Cloud DNS console, https://dns.console.aliyun.com/."
 
 
-def _cannot_add(
-    name: str, refusals: list[AlidnsError], guess: str | None = None
-) -> errors.PluginError:
+def _cannot_add(place: Place, refusals: list[AlidnsError]) -> errors.PluginError:
     """Say why no zone took the record: in the words about the likeliest zone.
 
     That is the one that public DNS names; failing that, the shortest that may exist.
     """
     telling = next(
-        (error for error in refusals if error.zone == guess),
+        (error for error in refusals if error.zone == place.zone),
         next((e for e in reversed(refusals) if e.verdict is not Verdict.NOT_HERE), refusals[-1]),
     )
-    what = f"The TXT record {name} could not be added"
+    what = f"The TXT record {place.name} could not be added"
     if len(refusals) > 1:
         what += f" to any of the zones {', '.join(error.zone for error in refusals)}"
+    if len(place.chain) > 1:
+        what += f" (a CNAME leads there: {' → '.join(place.chain)})"
     return errors.PluginError(sentence(what, telling))

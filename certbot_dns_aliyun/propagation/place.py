@@ -1,0 +1,137 @@
+"""Where the TXT record for a validation name must stand: there, or where a CNAME leads.
+
+Read from authoritative servers, from the zone that the resolver names downwards; or, where the
+resolver names none (a zone delegated minutes ago), from the top-level domain's servers downwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from dataclasses import dataclass
+
+from certbot_dns_aliyun.names import is_within
+from certbot_dns_aliyun.propagation.discovery import Discovery
+from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply, ask
+
+#: CNAMEs in a row that are followed; CAs follow about as many.
+_LONGEST_CHAIN = 8
+#: Referrals from the top-level domain to the name; there are not more than labels.
+_MOST_REFERRALS = 12
+#: Name servers asked at once, the first useful answer counts.
+_ASKED_AT_ONCE = 3
+#: Seconds that they have.
+_TIMEOUT = 1.5
+
+
+class BadChainError(Exception):
+    """CNAMEs that lead in a circle, or nowhere soon.
+
+    :ivar chain: the names, in their order
+    """
+
+    def __init__(self, chain: list[str]) -> None:
+        super().__init__(" → ".join(chain))
+        self.chain = chain
+
+
+@dataclass(frozen=True)
+class Place:
+    """A name at which the TXT record may be added.
+
+    :ivar name: the name
+    :ivar zone: its zone in public DNS; None if that is not known
+    :ivar servers: the zone's name servers; none if they are not known
+    :ivar chain: the names that CNAMEs led through, from the validation name to this one
+    """
+
+    name: str
+    zone: str | None
+    servers: tuple[NameServer, ...]
+    chain: tuple[str, ...]
+
+
+async def find_places(discovery: Discovery, validation_name: str) -> list[Place]:
+    """Find the places for a validation name, the one to try first at the head.
+
+    There are several only where a CNAME seems to come from a wildcard: a TXT record at the name
+    itself takes its place then (RFC 4592, 4.3); only if that cannot be, the target is the place.
+
+    :raises BadChainError: if CNAMEs lead in a circle, or there are too many
+    """
+    places: list[Place] = []
+    name, chain = validation_name, [validation_name]
+    while True:
+        zone, servers, reply = await _locate(discovery, name)
+        place = Place(name, zone, tuple(servers), tuple(chain))
+        if reply is None or reply.alias_of is None:
+            return [*places, place]
+        if await _is_from_wildcard(servers, name, reply.alias_of):
+            places.append(place)
+        name = reply.alias_of
+        if name in chain or len(chain) > _LONGEST_CHAIN:
+            raise BadChainError([*chain, name])
+        chain.append(name)
+
+
+async def public_servers(discovery: Discovery, name: str) -> list[NameServer]:
+    """Find the name servers of a name's zone, from the top-level domain's servers downwards."""
+    top = name.rpartition(".")[2]
+    _, servers, reply = await _descend(discovery, top, await discovery.name_servers(top), name)
+    return servers if reply else []
+
+
+async def _locate(
+    discovery: Discovery, name: str
+) -> tuple[str | None, list[NameServer], Reply | None]:
+    """Find zone and name servers of a name, and what they have there; None if nobody answers."""
+    zone = await discovery.zone_of(name)
+    if zone is None:
+        top = name.rpartition(".")[2]
+        found, servers, reply = await _descend(
+            discovery, top, await discovery.name_servers(top), name
+        )
+        return (found, servers, reply) if found != top and reply else (None, [], None)
+    return await _descend(discovery, zone, await discovery.name_servers(zone), name)
+
+
+async def _descend(
+    discovery: Discovery, zone: str, servers: list[NameServer], name: str
+) -> tuple[str, list[NameServer], Reply | None]:
+    """Go from a zone's servers down to those of the zone that a name is in."""
+    for _ in range(_MOST_REFERRALS):
+        reply = await _first_useful(servers, name)
+        if reply is None or reply.zone is None or reply.zone == zone:
+            return zone, servers, reply
+        if not (is_within(reply.zone, zone) and is_within(name, reply.zone)):
+            return zone, servers, None
+        zone = reply.zone
+        if reply.outcome is Outcome.AUTHORITATIVE:
+            # The same servers have the zone below, too; others may as well.
+            return zone, await discovery.name_servers(zone) or servers, reply
+        servers = await discovery.addresses(dict(reply.servers))
+    return zone, servers, None
+
+
+async def _first_useful(servers: list[NameServer], name: str) -> Reply | None:
+    shuffled = random.sample(servers, len(servers))
+    while shuffled:
+        batch, shuffled = shuffled[:_ASKED_AT_ONCE], shuffled[_ASKED_AT_ONCE:]
+        questions = [asyncio.ensure_future(ask(server, name, _TIMEOUT)) for server in batch]
+        try:
+            for question in asyncio.as_completed(questions):
+                reply = await question
+                if reply.outcome in (Outcome.AUTHORITATIVE, Outcome.REFERRING):
+                    return reply
+        finally:
+            for each in questions:
+                each.cancel()
+    return None
+
+
+async def _is_from_wildcard(servers: list[NameServer], name: str, target: str) -> bool:
+    """Tell whether a CNAME answers for a name beside this one that cannot exist (RFC 4592, 2.2)."""
+    beside = f"{secrets.token_hex(8)}.{name.partition('.')[2]}"
+    reply = await _first_useful(servers, beside)
+    return reply is not None and reply.alias_of == target

@@ -112,7 +112,9 @@ class Authenticator(dns_common.DNSAuthenticator):
             return
         try:
             self._run.begin_cleanup()
-            self._run.at_once(self._cleanup, [_record(achall) for achall in achalls])
+            self._run.at_once(
+                self._cleanup, [_record(achall) for achall in achalls], despite_interrupt=True
+            )
         finally:
             self._run.close()
             self._run = None

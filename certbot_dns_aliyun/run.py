@@ -120,23 +120,36 @@ class Run:
         return " ".join(hints)
 
     def at_once(
-        self, do: Callable[[str, str, str], None], records: Sequence[tuple[str, str, str]]
+        self,
+        do: Callable[[str, str, str], None],
+        records: Sequence[tuple[str, str, str]],
+        despite_interrupt: bool = False,
     ) -> None:
         """Do something for all records at once; the first failure calls off the rest.
 
         The calling thread does nothing but wait, in small steps: it is the one that signals
         interrupt.
+
+        :param despite_interrupt: whether the first Ctrl-C has to wait until all is done
         """
         pool = concurrent.futures.ThreadPoolExecutor(
             max(1, min(len(records), _THREADS)), "dns-aliyun"
         )
         futures = [pool.submit(do, *record) for record in records]
+        interrupted = False
         try:
             pending = set(futures)
             while pending:
-                done, pending = concurrent.futures.wait(
-                    pending, timeout=0.5, return_when=concurrent.futures.FIRST_EXCEPTION
-                )
+                try:
+                    done, pending = concurrent.futures.wait(
+                        pending, timeout=0.5, return_when=concurrent.futures.FIRST_EXCEPTION
+                    )
+                except KeyboardInterrupt:
+                    if interrupted or not despite_interrupt:
+                        raise
+                    interrupted = True
+                    display_util.notify("Removing the TXT records first; Ctrl-C leaves them there")
+                    continue
                 for future in done:
                     future.result()
         except BaseException:
@@ -146,9 +159,12 @@ class Run:
             raise
         finally:
             pool.shutdown(wait=False)
+        if interrupted:
+            raise KeyboardInterrupt
 
     def close(self) -> None:
         """End the run's threads; warn of records that nobody has removed."""
+        self._effort.call_off()
         self._dns.close()
         for left in self._ledger.close():
             logger.warning("%s", left)

@@ -61,7 +61,6 @@ class Client:
     that they are given, and all raise :class:`~certbot_dns_aliyun.alidns.errors.AlidnsError`.
     Zones are given as A-labels.
 
-    :ivar may_list: False once the API has said that the access key may not list records
     :param source: gives the access key that signs the next call
     :param host: the API's host
     """
@@ -72,7 +71,7 @@ class Client:
         self._rate = Rate()
         self._gates: dict[str, ZoneGate] = {}
         self._lock = threading.Lock()
-        self.may_list = True
+        self._unlistable: set[str] = set()
 
     def add(self, zone: str, rr: str, value: str, effort: Effort) -> Added:
         """Add a TXT record, unless it is there already.
@@ -83,7 +82,7 @@ class Client:
 
         def once() -> Added:
             nonlocal maybe_done
-            if maybe_done and self.may_list:
+            if maybe_done and self.may_list(zone):
                 record_id = self.find(zone, rr, value, effort)
                 if record_id:
                     return Added(record_id, ours=True)
@@ -108,12 +107,16 @@ class Client:
             error.maybe_done = maybe_done and error.verdict not in _NOTHING_DONE
             raise
 
+    def may_list(self, zone: str) -> bool:
+        """Tell whether the API has not yet said that the access key may not list a zone."""
+        return zone not in self._unlistable
+
     def find(self, zone: str, rr: str, value: str, effort: Effort) -> str | None:
         """Give the id of the TXT record with exactly this RR and value.
 
         :returns: None if there is none, or if the access key may not list records
         """
-        if not self.may_list:
+        if not self.may_list(zone):
             return None
         for page in range(1, _PAGES + 1):
             try:
@@ -125,7 +128,7 @@ class Client:
                 if error.verdict is not Verdict.DENIED:
                     raise
                 logger.debug("The access key may not list the records of %s", zone)
-                self.may_list = False
+                self._unlistable.add(zone)
                 return None
             records = _records(reply)
             for record in records:

@@ -21,6 +21,7 @@ CALLS_PER_SECOND = 60
 
 _FIRST_INTERVAL = 0.1
 _LONGEST_INTERVAL = 2.0
+_PAUSE = 1.0
 
 
 class ZoneGate:
@@ -117,9 +118,12 @@ class Rate:
         return at
 
     def slow_down(self, sent_at: float) -> None:
-        """Halve the rate; calls sent before the last time that happened do not count again."""
+        """Halve the rate, after a pause: the API counts the calls of a second.
+
+        Calls sent before the last time that this happened do not count again.
+        """
         with self._lock:
             if sent_at < self._slowed_at:
                 return
             self._interval = min(max(2 * self._interval, _FIRST_INTERVAL), _LONGEST_INTERVAL)
-            self._slowed_at = self._next = max(self._next, time.monotonic()) + self._interval
+            self._slowed_at = self._next = max(self._next, time.monotonic() + _PAUSE)

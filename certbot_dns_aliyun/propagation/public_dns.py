@@ -6,8 +6,9 @@ import asyncio
 import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from certbot_dns_aliyun.names import is_within
 from certbot_dns_aliyun.propagation.discovery import Discovery
 from certbot_dns_aliyun.propagation.loop import Loop
 from certbot_dns_aliyun.propagation.place import Place, find_places, public_servers
@@ -16,6 +17,8 @@ from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
 
 #: Seconds for finding the places of a name.
 _PLACES_TIMEOUT = 10.0
+#: Seconds at most for a zone in public DNS that has the records only in the zone above it.
+_WRONG_ZONE_TIMEOUT = 60.0
 
 
 @dataclass(frozen=True)
@@ -83,13 +86,20 @@ class PublicDns:
         servers = self._name_servers or records[0].place.servers
         if not servers:
             servers = self._loop.start(self._discovery.name_servers(zone)).result()
-        return ZoneWatch(
+        added_to = next(
+            (r.zone for r in records if zone != r.zone and is_within(zone, r.zone)), None
+        )
+        if added_to:
+            limits = replace(limits, longest=min(limits.longest, _WRONG_ZONE_TIMEOUT))
+        watch = ZoneWatch(
             zone,
             servers,
             {name: frozenset(values) for name, values in wanted.items()},
             limits,
             second_opinion=None if self._name_servers else self._public_servers,
         )
+        watch.added_to = added_to
+        return watch
 
     def _future_places(self, name: str) -> Future[list[Place]]:
         with self._lock:

@@ -59,6 +59,11 @@ def _notices(watch: ZoneWatch, waited: float, ended: bool, limits: Limits) -> It
             f"No name server of {watch.zone} can be asked from here (is port 53 closed?); "
             f"waiting {limits.blind:.0f} seconds instead"
         )
+    if watch.added_to:
+        yield (
+            f"Public DNS has a zone {watch.zone} of its own (at {_names(watch)}), which is not in "
+            f"the account; the TXT record stands in {watch.added_to}, where nobody may look for it"
+        )
     if waited < _DOUBT_AFTER or watch.is_blind or watch.complete:
         return
     if not any(server.is_alidns for server in watch.servers):

@@ -93,6 +93,7 @@ class ZoneWatch:
     :param servers: its name servers' addresses; none if they are not known
     :param wanted: for each name the values that must be served there, all of them
     :param second_opinion: finds the name servers of a name without trusting the resolver
+    :ivar added_to: the zone that the records were added to, where public DNS has a zone below it
     :ivar switched: whether the name servers are those of the second opinion
     """
 
@@ -106,6 +107,7 @@ class ZoneWatch:
     ) -> None:
         self.zone = zone
         self.servers = list(servers)
+        self.added_to: str | None = None
         self.switched = False
         self._second_opinion = second_opinion
         self.served_since: datetime | None = None

@@ -97,6 +97,7 @@ class Journal:
     def close(self) -> None:
         """Let go of the file; it goes, too, unless it lists something or is damaged."""
         with self._lock:
+            self._writable = False
             if self._file is None:
                 return
             try:

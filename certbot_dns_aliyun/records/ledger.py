@@ -49,6 +49,7 @@ class Entry:
 
     :ivar place: where it stands: at the validation name, or where a CNAME leads from there
     :ivar users: how many challenges count on it; a CA may ask for one value twice
+    :ivar is_told: whether the user has been told that it is left
     :ivar added: resolves to the zone, once the record is in it
     """
 
@@ -58,6 +59,7 @@ class Entry:
     zone: str = ""
     record_id: str | None = None
     state: State = State.NOT_THERE
+    is_told: bool = False
     added: Future[str] = field(default_factory=Future)
 
     @property
@@ -113,12 +115,12 @@ class Ledger:
         client = self._clients.client_for(line.zone)
         # Another account's key would be told that there is no such record: it must see the zone.
         found = client.find(line.zone, line.rr, line.value, effort)
-        if client.may_list:
+        if client.may_list(line.zone):
             record_id = found
         if record_id:
             client.delete(line.zone, record_id, effort)
             logger.info("Removed what an earlier run left at %s in %s", line.rr, line.zone)
-        elif not client.may_list:
+        elif not client.may_list(line.zone):
             logger.warning(
                 "An earlier run may have left the TXT record %s = %s in the zone %s: "
                 "the access key may not list records; look in the Alibaba Cloud DNS console.",
@@ -144,7 +146,7 @@ class Ledger:
         return [
             f"The TXT record {entry.name} = {entry.value} is left." + _by_hand(entry)
             for entry in self._entries.values()
-            if entry.state in (State.OURS, State.UNCLEAR)
+            if entry.state in (State.OURS, State.UNCLEAR) and not entry.is_told
         ]
 
     def add(self, name: str, value: str, effort: Effort) -> str:
@@ -186,10 +188,13 @@ class Ledger:
             if not entry:
                 return None
             entry.users -= 1
-            if entry.users > 0:
+            if entry.users != 0:
                 return None
-            del self._entries[name, value]
-        return self._remove(entry, effort)
+        left = self._remove(entry, effort)
+        if not left:
+            entry.state = State.NOT_THERE
+        entry.is_told = left is not None
+        return left
 
     def _add_to_some_place(self, entry: Entry, effort: Effort) -> None:
         try:
@@ -261,7 +266,7 @@ class Ledger:
             if record_id:
                 client.delete(entry.zone, record_id, effort)
                 return None
-            if entry.state is State.UNCLEAR and client.may_list:
+            if entry.state is State.UNCLEAR and client.may_list(entry.zone):
                 return None
         except AlidnsError as error:
             return sentence(f"{what} could not be removed", error) + _by_hand(entry)
@@ -273,7 +278,7 @@ class Ledger:
 
 def _look_twice(client: Client, entry: Entry, effort: Effort) -> str | None:
     record_id = client.find(entry.zone, entry.rr, entry.value, effort)
-    if not record_id and client.may_list:
+    if not record_id and client.may_list(entry.zone):
         effort.sleep(_SECOND_LOOK)
         record_id = client.find(entry.zone, entry.rr, entry.value, effort)
     return record_id

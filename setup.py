@@ -18,8 +18,9 @@ RUN_TIME = [
     "requests>=2.25.1",
     # The first with type annotations that a checker may use.
     "tenacity>=8.0",
-    # Certbot before 1.19 knows a plugin by its zope.interface declarations.
-    "zope.interface",
+    # Certbot before 1.19 knows a plugin by its zope.interface declarations. From 8 on, the
+    # setuptools of Debian 12 does not find it by its name, and with it no plugin.
+    "zope.interface>=5.3,<8",
 ]
 
 # Roles (STS), ECS, OIDC, profiles of the aliyun CLI; imported when a setting asks for it. The
@@ -29,7 +30,7 @@ CREDENTIALS = ["alibabacloud-credentials>=1.0.12"]
 UNIT_TESTS = ["hypothesis", "pytest>=8", "pytest-timeout", "pytest-xdist"]
 
 # The servers, the CA's certificate and the clients of the world that the end-to-end tests run in.
-WORLD = [*UNIT_TESTS, "aiohttp", "cryptography", "dnslib", "trustme"]
+WORLD = [*UNIT_TESTS, "aiohttp", "cryptography", "dnslib", "idna", "trustme"]
 
 DEVELOPMENT = [*WORLD, "check-manifest", "mypy", "ruff", "twine", "types-requests"]
 

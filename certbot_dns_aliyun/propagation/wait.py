@@ -45,7 +45,8 @@ def wait_until_served(
                 display_util.notify(notice)
         if waited >= _PROGRESS * (lines + 1) and not end.done():
             lines += 1
-            display_util.notify(f"Still waiting, after {waited:.0f} seconds: {_progress(watches)}")
+            if not all(watch.is_blind for watch in watches):
+                display_util.notify(f"After {waited:.0f} seconds, {_progress(watches)}")
     end.result()
     for watch in watches:
         _conclude(watch, time.monotonic() - started)
@@ -84,13 +85,12 @@ def _names(watch: ZoneWatch) -> str:
 
 
 def _progress(watches: list[ZoneWatch]) -> str:
-    complete = sum(len(watch.complete) for watch in watches)
-    lacking = [f"{server} {what}" for w in watches for server, what in w.incomplete.items()]
-    return (
-        f"{complete} of {complete + len(lacking)} name server addresses serve all TXT records; "
-        + "; ".join(lacking[:3])
-        + (f"; and {len(lacking) - 3} more" if len(lacking) > 3 else "")
-    )
+    seeing = [watch for watch in watches if not watch.is_blind]
+    complete = sum(len(watch.complete) for watch in seeing)
+    lacking = [f"{server} {what}" for w in seeing for server, what in w.incomplete.items()]
+    more = [f"and {len(lacking) - 3} more"] if len(lacking) > 3 else []
+    of = f"{complete} of {complete + len(lacking)} name server addresses serve all TXT records"
+    return "; ".join([of, *lacking[:3], *more])
 
 
 def _conclude(watch: ZoneWatch, waited: float) -> None:

@@ -7,14 +7,14 @@ with it: `certbot renew` makes one run after another in one process.
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import logging
 from collections.abc import Iterable, Sequence
-from typing import Callable
+from typing import TYPE_CHECKING, Callable
 
 from certbot import errors
 from certbot.display import util as display_util
 
-from certbot_dns_aliyun.alidns.clients import Clients
 from certbot_dns_aliyun.alidns.effort import PATIENCE, Effort
 from certbot_dns_aliyun.credentials.settings import Settings
 from certbot_dns_aliyun.names import is_possible
@@ -23,7 +23,9 @@ from certbot_dns_aliyun.propagation.public_dns import PublicDns
 from certbot_dns_aliyun.propagation.question import NameServer
 from certbot_dns_aliyun.propagation.wait import wait_until_served
 from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
-from certbot_dns_aliyun.records.ledger import Ledger
+
+if TYPE_CHECKING:
+    from certbot_dns_aliyun.records.ledger import Ledger
 
 logger = logging.getLogger(__name__)
 
@@ -57,9 +59,18 @@ class Run:
                 for address, port in _servers("name-servers", name_servers)
             ],
         )
+        self._settings = settings
+        self._work_dir = work_dir
         self._effort = Effort()
-        self._ledger = Ledger(Clients(settings), self._dns.places, work_dir)
         self._watches: list[ZoneWatch] = []
+
+    @functools.cached_property
+    def _ledger(self) -> Ledger:
+        # It brings in the SDK, which takes its time to import; DNS may answer meanwhile.
+        from certbot_dns_aliyun.alidns.clients import Clients
+        from certbot_dns_aliyun.records.ledger import Ledger
+
+        return Ledger(Clients(self._settings), self._dns.places, self._work_dir)
 
     def prepare(self, records: Sequence[tuple[str, str, str]]) -> None:
         """Look up zones and name servers; remove what a killed run left; note what comes next.

@@ -7,6 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from aliyunsdkalidns.request.v20150109.AddDomainRecordRequest import AddDomainRecordRequest
+from aliyunsdkalidns.request.v20150109.DeleteDomainRecordRequest import DeleteDomainRecordRequest
+from aliyunsdkalidns.request.v20150109.DescribeDomainRecordsRequest import (
+    DescribeDomainRecordsRequest,
+)
+
 #: The lowest TTL that every plan of Alibaba Cloud DNS allows, in seconds.
 #: https://help.aliyun.com/document_detail/29806.html
 TTL = 600
@@ -17,9 +23,7 @@ PAGE_SIZE = 500
 
 def add_record(zone: str, rr: str, value: str) -> Any:
     """https://help.aliyun.com/document_detail/29772.html"""
-    from aliyunsdkalidns.request.v20150109 import AddDomainRecordRequest
-
-    request = AddDomainRecordRequest.AddDomainRecordRequest()
+    request = AddDomainRecordRequest()
     request.set_DomainName(zone)
     request.set_RR(rr)
     request.set_Type("TXT")
@@ -30,9 +34,7 @@ def add_record(zone: str, rr: str, value: str) -> Any:
 
 def delete_record(record_id: str) -> Any:
     """https://help.aliyun.com/document_detail/29773.html"""
-    from aliyunsdkalidns.request.v20150109 import DeleteDomainRecordRequest
-
-    request = DeleteDomainRecordRequest.DeleteDomainRecordRequest()
+    request = DeleteDomainRecordRequest()
     request.set_RecordId(record_id)
     return request
 
@@ -43,9 +45,7 @@ def list_records(zone: str, rr: str, value: str, page: int) -> Any:
     Without a SearchMode, RR and value match any record that contains them: narrow enough for
     paging, and the same on old and new versions of the API. The caller compares exactly.
     """
-    from aliyunsdkalidns.request.v20150109 import DescribeDomainRecordsRequest
-
-    request = DescribeDomainRecordsRequest.DescribeDomainRecordsRequest()
+    request = DescribeDomainRecordsRequest()
     request.set_DomainName(zone)
     request.set_RRKeyWord(rr)
     request.set_TypeKeyWord("TXT")

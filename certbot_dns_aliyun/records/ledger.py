@@ -304,7 +304,7 @@ def _cannot_add(place: Place, refusals: list[AlidnsError]) -> errors.PluginError
     what = f"The TXT record {place.name} could not be added"
     if len(refusals) > 1:
         what += f" to any of the zones {', '.join(error.zone for error in refusals)}"
-    elif place.zone == telling.zone and not any(server.is_alidns for server in place.servers):
+    elif place.servers and not any(server.is_alidns for server in place.servers):
         names = ", ".join(sorted({server.name for server in place.servers}))
         what += f" to the zone {place.zone}, where public DNS has it (at {names})"
     if len(place.chain) > 1:

@@ -140,18 +140,22 @@ class Client:
                 return None
         return None
 
-    def delete(self, zone: str, record_id: str, effort: Effort) -> None:
-        """Delete a record; one that is gone already counts as deleted."""
+    def delete(self, zone: str, record_id: str, effort: Effort) -> bool:
+        """Delete a record.
 
-        def once() -> None:
+        :returns: False if the API knows no such record: it is gone already, or another account's
+        """
+
+        def once() -> bool:
             try:
                 self._write(zone, functools.partial(requests.delete_record, record_id), effort)
             except AlidnsError as error:
-                error.zone = zone
                 if error.verdict is not Verdict.GONE:
                     raise
+                return False
+            return True
 
-        self._persist(once, effort)
+        return self._persist(once, effort)
 
     def _write(self, zone: str, request: Callable[[], Any], effort: Effort) -> dict[str, Any]:
         """Make one call that changes a zone, when it is its turn."""

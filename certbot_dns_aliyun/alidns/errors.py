@@ -72,23 +72,22 @@ _DENIED = Meaning(
 _WRONG_KEY = Meaning(
     Verdict.RENEW,
     "Alibaba Cloud does not know the id of {key}",
-    "copy dns_aliyun_access_key anew from the RAM console; the key may have been deleted",
+    "check {source}: the key may have been mistyped, or deleted in the RAM console",
 )
 _WRONG_SECRET = Meaning(
     Verdict.REFUSED,
     "the secret of {key} does not belong to its id",
-    "copy dns_aliyun_access_key_secret anew; it is shown only when the key is made",
+    "check {source}: copy the secret anew, or make a new key if you do not have it any more",
 )
 _TOKEN_EXPIRED = Meaning(
     Verdict.RENEW,
     "the security token of {key} has run out",
-    "put a new access key, secret and token into the credentials file",
+    "put a new access key, secret and token into {source}",
 )
 _WRONG_TOKEN = Meaning(
     Verdict.RENEW,
     "the security token does not go with {key}",
-    "set dns_aliyun_access_key, dns_aliyun_access_key_secret and dns_aliyun_security_token "
-    "from one and the same answer of STS",
+    "put key, secret and token of one and the same answer of STS into {source}",
 )
 _LOCKED = Meaning(
     Verdict.REFUSED,
@@ -100,10 +99,15 @@ _NO_ADDING = Meaning(
     "Alibaba Cloud does not let the zone {zone} be changed",
     "the Alibaba Cloud DNS console says why, beside the zone",
 )
-_OUR_FAULT = Meaning(
+_FORBIDDEN = Meaning(
     Verdict.REFUSED,
-    "Alidns did not understand the call",
-    "please report this with the code and the request id",
+    "Alibaba Cloud forbids that call",
+    "look for the reason in the Alibaba Cloud DNS console, or ask its support about the code",
+)
+_UNKNOWN = Meaning(
+    Verdict.REFUSED,
+    "Alidns refused the call for a reason that this plugin does not know",
+    "look the code up at Alibaba Cloud; if it makes no sense there, please report it",
 )
 _TTL = Meaning(
     Verdict.REFUSED,
@@ -155,7 +159,7 @@ MEANINGS: dict[str, Meaning] = {
         "Alidns does not accept that name below the zone {zone}",
         "host the part of it that is not ASCII as a zone of its own",
     ),
-    "SubDomainInvalid.Value": _OUR_FAULT,
+    "SubDomainInvalid.Value": _UNKNOWN,
     "LastOperationNotFinished": _BUSY,
     "RecordForbidden.DNSChange": _BUSY,
     "InvalidAccessKeyId": _WRONG_KEY,
@@ -250,8 +254,8 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "no account": Meaning(
         Verdict.NOT_HERE,
-        "the credentials file has none for the zone {zone}",
-        "add a section [{zone}] with them",
+        "the credentials file has no credentials for the zone {zone}",
+        "add a section [{zone}] with those of its account",
     ),
     "called off": Meaning(
         Verdict.REFUSED, "the run was called off before that was done", "run Certbot again"
@@ -275,11 +279,13 @@ def meaning_of(code: str, status: int) -> Meaning:
         return _WRONG_KEY
     if code.startswith("InvalidSecurityToken"):
         return _WRONG_TOKEN
-    if code.startswith(("Forbidden", "NoPermission")):
+    if code.startswith("NoPermission"):
         return _DENIED
+    if code.startswith("Forbidden"):
+        return _FORBIDDEN
     if code.startswith("QuotaExceeded"):
         return MEANINGS["QuotaExceeded.Record"]
-    return _OUR_FAULT
+    return _UNKNOWN
 
 
 def clean_code(text: object) -> str:
@@ -344,6 +350,7 @@ class AlidnsError(Exception):
             "port": port or "443",
             "origin": self.origin,
             "key": f"the access key from {self.origin}" if self.origin else "the access key",
+            "source": self.origin or "the credentials",
             "detail": f" ({self.detail})" if self.detail else "",
             "status": f" (HTTP status {self.status})" if self.status else "",
             "clock": f" by {abs(offset):.0f} seconds" if offset else "",

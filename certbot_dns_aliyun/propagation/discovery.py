@@ -36,6 +36,8 @@ class Discovery:
 
     def __init__(self, resolvers: Sequence[tuple[str, int]] = ()) -> None:
         self._resolver = _make_resolver(resolvers)
+        #: Whether the resolver answers at all; one that never did is not waited for again.
+        self._answers: bool | None = None
 
     async def zone_of(self, name: str) -> str | None:
         """Find the zone of the name above a validation name, by SOA records (RFC 1034, 4.2.1).
@@ -93,19 +95,23 @@ class Discovery:
         self, name: dns.name.Name, kind: dns.rdatatype.RdataType
     ) -> dns.message.Message | None:
         """Give the resolver's response, be it that there is no such name; None if none came."""
-        if self._resolver is None:
+        if self._resolver is None or self._answers is False:
             return None
+        response: dns.message.Message
         try:
             answer = await self._resolver.resolve(
                 name, kind, raise_on_no_answer=False, search=False
             )
-            return answer.response
+            response = answer.response
         except dns.resolver.NXDOMAIN as error:
-            response: dns.message.Message = error.response(name)  # type: ignore[no-untyped-call]
-            return response
+            response = error.response(name)  # type: ignore[no-untyped-call]
         except (dns.exception.DNSException, OSError) as error:
+            if isinstance(error, dns.exception.Timeout) and self._answers is None:
+                self._answers = False
             logger.debug("The resolver does not answer for %s %s: %s", name, kind.name, error)
             return None
+        self._answers = True
+        return response
 
 
 def parse_servers(text: str) -> list[tuple[str, int]]:

@@ -21,7 +21,7 @@ from certbot_dns_aliyun.alidns.client import Client
 from certbot_dns_aliyun.alidns.clients import Clients
 from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.alidns.errors import AlidnsError, Verdict, sentence
-from certbot_dns_aliyun.names import resource_record, zone_candidates
+from certbot_dns_aliyun.names import full_name, resource_record, zone_candidates
 from certbot_dns_aliyun.propagation.place import BadChainError, Place
 from certbot_dns_aliyun.propagation.public_dns import Served
 from certbot_dns_aliyun.records.journal import Journal, Line
@@ -101,33 +101,38 @@ class Ledger:
         """Remove what earlier runs left when they were killed, as far as this access key may."""
         for journal in Journal.abandoned(self._work_dir):
             for line, record_id in journal.open_lines.items():
+                name = full_name(line.rr, line.zone)
+                place = Place(name, line.zone, (), (name,))
+                entry = Entry(place, line.value, zone=line.zone, record_id=record_id)
+                what = f"The TXT record {name} = {line.value} of an earlier run"
                 try:
-                    self._recover(line, record_id, effort)
+                    seen = self._recover(entry, effort)
                 except AlidnsError as error:
-                    what = f"What an earlier run left at {line.rr} in {line.zone} is still there"
-                    logger.warning("%s", sentence(what, error))
+                    left = sentence(f"{what} could not be removed", error)
+                    logger.warning("%s%s", left, _by_hand(entry))
+                    continue
+                if seen:
+                    logger.info("%s is removed", what)
                 else:
-                    journal.gone(line)
+                    logger.warning(
+                        "%s may be left: the access key may not list records.%s",
+                        what,
+                        _by_hand(entry),
+                    )
+                journal.gone(line)
             journal.close()
 
-    def _recover(self, line: Line, record_id: str | None, effort: Effort) -> None:
-        """Remove one record of a dead run; whatever that run was doing, it does no more."""
-        client = self._clients.client_for(line.zone)
-        # Another account's key would be told that there is no such record: it must see the zone.
-        found = client.find(line.zone, line.rr, line.value, effort)
-        if client.may_list(line.zone):
-            record_id = found
-        if record_id:
-            client.delete(line.zone, record_id, effort)
-            logger.info("Removed what an earlier run left at %s in %s", line.rr, line.zone)
-        elif not client.may_list(line.zone):
-            logger.warning(
-                "An earlier run may have left the TXT record %s = %s in the zone %s: "
-                "the access key may not list records; look in the Alibaba Cloud DNS console.",
-                line.rr,
-                line.value,
-                line.zone,
-            )
+    def _recover(self, entry: Entry, effort: Effort) -> bool:
+        """Remove one record of a dead run; whatever that run was doing, it does no more.
+
+        :returns: False if there is no telling whether the record is gone
+        """
+        client = self._clients.client_for(entry.zone)
+        # Of another account's record the API says that it does not exist. So see the zone first.
+        found = client.find(entry.zone, entry.rr, entry.value, effort)
+        if client.may_list(entry.zone):
+            return found is None or client.delete(entry.zone, found, effort) or True
+        return bool(entry.record_id) and client.delete(entry.zone, str(entry.record_id), effort)
 
     def plan(self, records: Iterable[tuple[str, str]]) -> None:
         """Note the names and values that are about to be added, in the zones that DNS names."""
@@ -299,12 +304,16 @@ def _cannot_add(place: Place, refusals: list[AlidnsError]) -> errors.PluginError
     """
     telling = next(
         (error for error in refusals if error.zone == place.zone),
-        next((e for e in reversed(refusals) if e.verdict is not Verdict.NOT_HERE), refusals[-1]),
+        next((e for e in reversed(refusals) if e.verdict is not Verdict.NOT_HERE), refusals[0]),
     )
+    others = [error.zone for error in refusals if error is not telling]
+    if others and telling.verdict is Verdict.NOT_HERE:
+        telling.zone += f" (or {', '.join(others)})"
+    elif others and telling.zone != place.zone:
+        zones = ", ".join(error.zone for error in refusals)
+        telling.zone = f"ZONE, where ZONE is the one of {zones} that is hosted"
     what = f"The TXT record {place.name} could not be added"
-    if len(refusals) > 1:
-        what += f" to any of the zones {', '.join(error.zone for error in refusals)}"
-    elif place.servers and not any(server.is_alidns for server in place.servers):
+    if place.servers and not any(server.is_alidns for server in place.servers):
         names = ", ".join(sorted({server.name for server in place.servers}))
         what += f" to the zone {place.zone}, where public DNS has it (at {names})"
     if len(place.chain) > 1:

@@ -40,11 +40,13 @@ class Journal:
     Where it cannot be written, a warning says so, once, and the run goes on without.
 
     :param path: the file; made when there is something to write
+    :ivar tried: lines about zones that may not exist
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.is_damaged = False
+        self.tried: set[Line] = set()
         self._lock = threading.Lock()
         self._file: int | None = None
         self._writable = True
@@ -68,12 +70,18 @@ class Journal:
             if journal._take_over():
                 yield journal
 
-    def adding(self, lines: Iterable[Line]) -> None:
-        """Note records before they are added; returns when that is safely on disk."""
+    def adding(self, lines: Iterable[Line], zone_is_known: bool = True) -> None:
+        """Note records before they are added; returns when that is safely on disk.
+
+        :param zone_is_known: whether public DNS names the zone; else it may not even exist
+        """
         with self._lock:
             new = [line for line in lines if line not in self._open]
             self._open.update(dict.fromkeys(new))
-            self._write([{"add": _as_list(line)} for line in new], sync=True)
+            event = "add" if zone_is_known else "try"
+            if not zone_is_known:
+                self.tried.update(new)
+            self._write([{event: _as_list(line)} for line in new], sync=True)
 
     def added(self, line: Line, record_id: str | None) -> None:
         """Note the id of a record that was added."""
@@ -95,13 +103,13 @@ class Journal:
             return dict(self._open)
 
     def close(self) -> None:
-        """Let go of the file; it goes, too, unless it lists something or is damaged."""
+        """Let go of the file; unless it lists something it goes, or is set aside if damaged."""
         with self._lock:
             self._writable = False
             if self._file is None:
                 return
             try:
-                if self.is_damaged:
+                if not self._open and self.is_damaged:
                     self.path.replace(self.path.with_suffix(".damaged"))
                 elif not self._open:
                     self.path.unlink()
@@ -174,7 +182,7 @@ class Journal:
             entry = json.loads(text)
             ((event, fields),) = ((k, v) for k, v in entry.items() if k != "id")
             record_id = entry.get("id")
-            if event not in ("add", "added", "gone") or not isinstance(fields, list):
+            if event not in ("add", "try", "added", "gone") or not isinstance(fields, list):
                 raise ValueError
             zone, rr, value = fields
             if not all(_is_name_or_value(field) for field in fields):
@@ -184,10 +192,13 @@ class Journal:
         except (ValueError, TypeError, AttributeError, RecursionError):
             self.is_damaged = True
             return
+        line = Line(zone, rr, value)
         if event == "gone":
-            self._open.pop(Line(zone, rr, value), None)
+            self._open.pop(line, None)
         else:
-            self._open[Line(zone, rr, value)] = record_id
+            self._open[line] = record_id
+        if event == "try":
+            self.tried.add(line)
 
 
 def _is_name_or_value(field: object) -> bool:

@@ -108,6 +108,9 @@ class Ledger:
                 try:
                     seen = self._recover(entry, effort)
                 except AlidnsError as error:
+                    if error.verdict is Verdict.NOT_HERE and line in journal.tried:
+                        journal.gone(line)
+                        continue
                     left = sentence(f"{what} could not be removed", error)
                     logger.warning("%s%s", left, _by_hand(entry))
                     continue
@@ -222,7 +225,7 @@ class Ledger:
         guess = entry.place.zone
         for zone in zone_candidates(entry.name, guess):
             entry.zone = zone
-            self._journal.adding([entry.line])
+            self._journal.adding([entry.line], zone_is_known=zone == guess)
             self._planned.discard(entry.line)
             try:
                 client = self._clients.client_for(zone)
@@ -274,6 +277,8 @@ class Ledger:
             if entry.state is State.UNCLEAR and client.may_list(entry.zone):
                 return None
         except AlidnsError as error:
+            if error.verdict is Verdict.NOT_HERE and not entry.record_id:
+                return None  # there is no such zone, so nothing in it
             return sentence(f"{what} could not be removed", error) + _by_hand(entry)
         return (
             f"{what} may be left: its id never arrived, and the access key may not list records."

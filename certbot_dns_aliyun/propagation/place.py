@@ -11,7 +11,9 @@ import random
 import secrets
 from dataclasses import dataclass
 
-from certbot_dns_aliyun.names import is_within
+import dns.rdatatype
+
+from certbot_dns_aliyun.names import is_possible, is_within
 from certbot_dns_aliyun.propagation.discovery import Discovery
 from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply, ask
 
@@ -19,8 +21,9 @@ from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply, 
 _LONGEST_CHAIN = 8
 #: Referrals from the top-level domain to the name; there are not more than labels.
 _MOST_REFERRALS = 12
-#: Name servers asked at once, the first useful answer counts.
+#: Name servers asked at once, the first useful answer counts; and how often others are tried.
 _ASKED_AT_ONCE = 3
+_BATCHES = 2
 #: Seconds that they have.
 _TIMEOUT = 1.5
 
@@ -64,7 +67,7 @@ async def find_places(discovery: Discovery, validation_name: str) -> list[Place]
     name, chain = validation_name, [validation_name]
     while True:
         zone, servers, reply = await _locate(discovery, name)
-        place = Place(name, zone, tuple(servers), tuple(chain))
+        place = Place(name, zone, tuple(servers) if zone else (), tuple(chain))
         if reply is None or reply.alias_of is None:
             return [*places, place]
         if await _is_from_wildcard(servers, name, reply.alias_of):
@@ -77,9 +80,8 @@ async def find_places(discovery: Discovery, validation_name: str) -> list[Place]
 
 async def public_servers(discovery: Discovery, name: str) -> list[NameServer]:
     """Find the name servers of a name's zone, from the top-level domain's servers downwards."""
-    top = name.rpartition(".")[2]
-    _, servers, reply = await _descend(discovery, top, await discovery.name_servers(top), name)
-    return servers if reply else []
+    zone, servers, _ = await _descend_from_top(discovery, name)
+    return servers if zone else []
 
 
 async def _locate(
@@ -87,13 +89,20 @@ async def _locate(
 ) -> tuple[str | None, list[NameServer], Reply | None]:
     """Find zone and name servers of a name, and what they have there; None if nobody answers."""
     zone = await discovery.zone_of(name)
-    if zone is None:
-        top = name.rpartition(".")[2]
-        found, servers, reply = await _descend(
-            discovery, top, await discovery.name_servers(top), name
-        )
-        return (found, servers, reply) if found != top and reply else (None, [], None)
-    return await _descend(discovery, zone, await discovery.name_servers(zone), name)
+    servers = await discovery.name_servers(zone) if zone else []
+    if zone and servers:
+        return await _descend(discovery, zone, servers, name)
+    found = await _descend_from_top(discovery, name)
+    return found if found[0] or found[2] else (zone, [], None)
+
+
+async def _descend_from_top(
+    discovery: Discovery, name: str
+) -> tuple[str | None, list[NameServer], Reply | None]:
+    """Go from the top-level domain's servers down; its own zone counts as none, as in the API."""
+    top = name.rpartition(".")[2]
+    zone, servers, reply = await _descend(discovery, top, await discovery.name_servers(top), name)
+    return (zone if zone != top else None), servers, reply
 
 
 async def _descend(
@@ -102,6 +111,9 @@ async def _descend(
     """Go from a zone's servers down to those of the zone that a name is in."""
     for _ in range(_MOST_REFERRALS):
         reply = await _first_useful(servers, name)
+        if reply and reply.values:
+            # Then nothing in the reply names the zone, which may be below the one that we know of.
+            reply = await _first_useful(servers, name, dns.rdatatype.SOA)
         if reply is None or reply.zone is None or reply.zone == zone:
             return zone, servers, reply
         if not (is_within(reply.zone, zone) and is_within(name, reply.zone)):
@@ -114,11 +126,15 @@ async def _descend(
     return zone, servers, None
 
 
-async def _first_useful(servers: list[NameServer], name: str) -> Reply | None:
-    shuffled = random.sample(servers, len(servers))
+async def _first_useful(
+    servers: list[NameServer], name: str, kind: dns.rdatatype.RdataType = dns.rdatatype.TXT
+) -> Reply | None:
+    shuffled = random.sample(servers, min(len(servers), _ASKED_AT_ONCE * _BATCHES))
     while shuffled:
         batch, shuffled = shuffled[:_ASKED_AT_ONCE], shuffled[_ASKED_AT_ONCE:]
-        questions = [asyncio.ensure_future(ask(server, name, _TIMEOUT)) for server in batch]
+        questions = [
+            asyncio.ensure_future(ask(server, name, kind, timeout=_TIMEOUT)) for server in batch
+        ]
         try:
             for question in asyncio.as_completed(questions):
                 reply = await question
@@ -132,6 +148,7 @@ async def _first_useful(servers: list[NameServer], name: str) -> Reply | None:
 
 async def _is_from_wildcard(servers: list[NameServer], name: str, target: str) -> bool:
     """Tell whether a CNAME answers for a name beside this one that cannot exist (RFC 4592, 2.2)."""
-    beside = f"{secrets.token_hex(8)}.{name.partition('.')[2]}"
-    reply = await _first_useful(servers, beside)
+    label, _, above = name.partition(".")
+    beside = f"{secrets.token_hex(len(label) // 2)}.{above}"  # no longer than the name itself
+    reply = await _first_useful(servers, beside) if is_possible(beside) else None
     return reply is not None and reply.alias_of == target

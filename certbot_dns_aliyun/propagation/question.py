@@ -69,16 +69,23 @@ class Reply:
     servers: dict[str, list[str]] = field(default_factory=dict)
 
 
-async def ask(server: NameServer, name: str, timeout: float = TIMEOUT, tcp: bool = False) -> Reply:
+async def ask(
+    server: NameServer,
+    name: str,
+    kind: dns.rdatatype.RdataType = dns.rdatatype.TXT,
+    timeout: float = TIMEOUT,
+    tcp: bool = False,
+) -> Reply:
     """Ask a name server for the TXT records of a name, from a fresh source port.
 
     The question is not recursive (RFC 1035, 4.1.1): a server that is not authoritative has nothing
     to look up and to remember. An answer too large for UDP is asked for again over TCP.
 
+    :param kind: TXT, or SOA to learn the name's zone alone
     :param timeout: seconds for the whole question
     :param tcp: ask over TCP at once
     """
-    query = dns.message.make_query(name, dns.rdatatype.TXT, use_edns=0, payload=_PAYLOAD)
+    query = dns.message.make_query(name, kind, use_edns=0, payload=_PAYLOAD)
     query.flags &= ~dns.flags.RD
     try:
         if tcp:
@@ -112,7 +119,9 @@ def _judge(response: dns.message.Message, name: dns.name.Name) -> Reply:
     )
     aliases = [rrset for rrset in at_name if rrset.rdtype == dns.rdatatype.CNAME]
     alias_of = _text(next(iter(aliases[0])).target) if aliases else None
-    zones = [] if aliases else _owners(response.authority, dns.rdatatype.SOA, name)
+    # After a CNAME record, the authority section is about its target.
+    telling = at_name if at_name else response.authority
+    zones = _owners(telling, dns.rdatatype.SOA, name)
     return Reply(Outcome.AUTHORITATIVE, values, alias_of, _text(zones[0]) if zones else None)
 
 

@@ -262,25 +262,31 @@ class ZoneWatch:
             address.machines_disagree = True
 
     async def _look(self, address: _Address, names: Sequence[str], probes: int) -> None:
-        """Ask an address for names, several times each, and note which of them it served always."""
-        served = await asyncio.gather(
+        """Ask an address for names, several times each, and note which of them it serves.
+
+        Of several questions one may get lost; but none may be answered without the value.
+        """
+        replies = await asyncio.gather(
             *(self._question(address, name) for name in names for _ in range(probes))
         )
         for i, name in enumerate(names):
-            if all(served[i * probes : (i + 1) * probes]):
+            said = [r for r in replies[i * probes : (i + 1) * probes] if r is not None]
+            if said and all(said) and 2 * len(said) >= probes:
                 address.missing.discard(name)
             else:
                 address.missing.add(name)
                 address.wake.set()
 
-    async def _question(self, address: _Address, name: str) -> bool:
+    async def _question(self, address: _Address, name: str) -> bool | None:
+        """Ask an address for a name: whether it serves all values; None if that is not known."""
         async with self._questions:
             reply = await ask(address.server, name, tcp=address.over_tcp)
         if reply.outcome is not address.outcome:
             logger.debug("Name server %s %s", address.server, reply.outcome.value)
         address.outcome = reply.outcome
-        if reply.outcome is Outcome.AUTHORITATIVE:
-            address.authoritative_at = time.monotonic()
+        if reply.outcome is not Outcome.AUTHORITATIVE:
+            return None
+        address.authoritative_at = time.monotonic()
         return self._wanted[name] <= reply.values
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 
 APEX = "@"
+#: Characters, without a final dot (RFC 1035, 2.3.4).
+LONGEST_NAME = 253
 
 _A_LABEL = "xn--"
 
@@ -16,7 +18,7 @@ def normal(name: str) -> str:
 
 def is_possible(name: str) -> bool:
     """Tell whether DNS can hold a name: 253 characters, 63 a label (RFC 1035, 2.3.4)."""
-    return len(name) <= 253 and all(0 < len(label) <= 63 for label in name.split("."))
+    return len(name) <= LONGEST_NAME and all(0 < len(label) <= 63 for label in name.split("."))
 
 
 def is_within(name: str, zone: str) -> bool:

@@ -11,13 +11,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import tenacity
 from certbot import errors
 
-from certbot_dns_aliyun.alidns.errors import AlidnsError
+from certbot_dns_aliyun.alidns.errors import PASSING, AlidnsError
 from certbot_dns_aliyun.credentials import kinds, library
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 
 logger = logging.getLogger(__name__)
+
+#: Attempts at a link whose service has a moment's trouble, and seconds between two.
+_ATTEMPTS = 3
+_PAUSE = 1.0
 
 _OIDC = (
     "ALIBABA_CLOUD_ROLE_ARN",
@@ -32,12 +37,17 @@ def find() -> KeySource:
     :raises errors.PluginError: if none has; lists what was tried
     """
     tried = []
+    install = ""
     for link in _links():
         if isinstance(link, str):
             tried.append(link)
             continue
         try:
-            link.get()
+            _try(link)
+        except library.NotInstalledError as error:
+            tried.append(f"{link.origin}: not without the extra packages")
+            install = f" {error}"
+            continue
         except (AlidnsError, errors.PluginError) as error:
             logger.debug("%s: %s", link.origin, error)
             tried.append(f"{link.origin}: {_why(error)}")
@@ -46,8 +56,23 @@ def find() -> KeySource:
         return link
     raise errors.PluginError(
         "No Alibaba Cloud credentials were found: give a credentials file with "
-        f"--dns-aliyun-credentials (tried without one: {'; '.join(tried)})."
+        f"--dns-aliyun-credentials (tried without one: {'; '.join(tried)}).{install}"
     )
+
+
+def _try(link: KeySource) -> None:
+    """Get a key, through a moment's trouble of STS or the metadata service."""
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(_is_passing),
+        stop=tenacity.stop_after_attempt(_ATTEMPTS),
+        wait=tenacity.wait_fixed(_PAUSE),
+        reraise=True,
+    )
+    retrying(link.get)
+
+
+def _is_passing(error: BaseException) -> bool:
+    return isinstance(error, AlidnsError) and error.verdict in PASSING
 
 
 def _why(error: Exception) -> str:

@@ -5,6 +5,7 @@ Names are those of Alibaba's own tools, after ``dns_aliyun_``.
 
 from __future__ import annotations
 
+import json
 from typing import Any, Callable
 
 from certbot import errors
@@ -109,10 +110,15 @@ def _role(values: dict[str, str]) -> dict[str, Any]:
     return {
         "role_arn": values["role_arn"],
         "role_session_name": values.get("role_session_name", "certbot-dns-aliyun"),
-        "policy": values.get("role_policy"),
+        "policy": _compact(values["role_policy"]) if "role_policy" in values else None,
         "duration_seconds": int(seconds) if seconds else None,
         "sts_endpoint": values.get("sts_endpoint"),
     }
+
+
+def _compact(policy: str) -> str:
+    """Give JSON without blanks, which the library's signature does not cover as STS reads them."""
+    return json.dumps(json.loads(policy), separators=(",", ":")).replace(" ", "\\u0020")
 
 
 def _ecs_role(values: dict[str, str], where: str) -> KeySource:

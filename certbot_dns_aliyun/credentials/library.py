@@ -8,18 +8,23 @@ certificates; what it and that session log about it (signed URLs, replies with k
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
+import os
 import sys
+import sysconfig
 import threading
 import time
+import urllib.parse
 from collections.abc import Iterator
 from typing import Any, Callable
 
+import urllib3.exceptions
 from certbot import errors
 
-from certbot_dns_aliyun.alidns.call import failure_of, session
-from certbot_dns_aliyun.alidns.errors import PASSING, AlidnsError, clean_code, meaning_of
+from certbot_dns_aliyun.alidns.call import _body, failure_of, session
+from certbot_dns_aliyun.alidns.errors import PASSING, AlidnsError, Verdict, clean_code, meaning_of
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 
 logger = logging.getLogger(__name__)
@@ -31,9 +36,18 @@ METADATA_HOST = "100.100.100.200"
 #: The share of a key's life, and the most seconds, before its end at which another one is got.
 _EARLY_SHARE = 0.2
 _EARLY = 300.0
+#: Seconds for which a key is kept whose end is known to its provider alone; a provider of the
+#: library gets another one 15 minutes before that end.
+_UNKNOWN_LIFE = 60.0
+#: Seconds between two attempts at a new key while the old one is still good.
+_PAUSE = 20.0
 
 #: The library has global state; one thread at a time uses it.
 _library_lock = threading.RLock()
+
+
+class NotInstalledError(errors.PluginError):
+    """The library is not there. Its text is the way to get it."""
 
 
 class LibrarySource(KeySource):
@@ -50,12 +64,19 @@ class LibrarySource(KeySource):
         self._lock = threading.Lock()
         self._current: AccessKey | None = None
         self._until = 0.0
+        self._expires = 0.0
 
     def get(self) -> AccessKey:
         """See :meth:`KeySource.get`; one thread gets a key, the others wait for it."""
         with self._lock:
             if self._current is None or time.time() >= self._until:
-                self._current = self._fetch()
+                try:
+                    self._current = self._fetch()
+                except AlidnsError as error:
+                    if self._current is None or time.time() >= self._expires:
+                        raise
+                    logger.debug("Keeping the access key of %s for now: %s", self.origin, error)
+                    self._until = time.time() + _PAUSE
             return self._current
 
     def renew(self, rejected: AccessKey) -> bool:
@@ -74,18 +95,23 @@ class LibrarySource(KeySource):
                 got = self._provider.get_credentials()
             except AlidnsError as error:
                 error.origin = self.origin
+                error.maybe_done = False  # no record is involved
                 raise error from None
             except errors.PluginError:
                 raise
+            except OSError as error:
+                detail = f"{error.filename}: {error.strerror}" if error.filename else ""
+                raise AlidnsError("no credentials", origin=self.origin, detail=detail) from None
             except Exception as error:  # its text may hold anything
                 logger.debug("No access key from %s: %s", self.origin, type(error).__name__)
                 raise AlidnsError("no credentials", origin=self.origin) from None
         if not got.get_access_key_id() or not got.get_access_key_secret():
             raise AlidnsError("no credentials", origin=self.origin)
-        expiration = got.get_expiration() or 0
-        # A provider that does not tell when its keys end keeps track of that by itself.
-        left = max(0.0, expiration - time.time())
-        self._until = expiration - min(_EARLY, _EARLY_SHARE * left)
+        now = time.time()
+        self._expires = got.get_expiration() or now + _UNKNOWN_LIFE
+        self._until = self._expires
+        if got.get_expiration():
+            self._until -= min(_EARLY, _EARLY_SHARE * max(0.0, self._expires - now))
         key = AccessKey(
             got.get_access_key_id(), got.get_access_key_secret(), got.get_security_token() or ""
         )
@@ -107,22 +133,38 @@ def providers() -> Any:
 
 @contextlib.contextmanager
 def _library() -> Iterator[None]:
-    """Use the library: sending through our session, and logging nothing."""
+    """Use the library: sending through our session, logging nothing, metadata by IMDSv2 alone."""
     try:
-        from alibabacloud_credentials import provider  # noqa: F401, its loggers are made here
+        from alibabacloud_credentials.provider import cli_profile, ecs_ram_role, profile
         from Tea.core import TeaCore
     except ImportError:
-        raise errors.PluginError(
+        raise NotInstalledError(
             "This kind of credentials needs the extra packages of certbot-dns-aliyun; "
             f"install them with: {_install_command()}"
         ) from None
-    with _library_lock, _nothing_logged():
-        send = TeaCore.do_action
-        TeaCore.do_action = staticmethod(_send)
-        try:
-            yield
-        finally:
-            TeaCore.do_action = staticmethod(send)
+    # Left to itself, it falls back to IMDSv1, and starts a thread.
+    on_ecs = functools.partial(
+        ecs_ram_role.EcsRamRoleCredentialsProvider,
+        disable_imds_v1=True,
+        async_update_enabled=False,
+    )
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_library_lock)
+        stack.enter_context(_nothing_logged())
+        stack.enter_context(_replaced(TeaCore, "do_action", staticmethod(_send)))
+        for module in (cli_profile, profile):
+            stack.enter_context(_replaced(module, on_ecs.func.__name__, on_ecs))
+        yield
+
+
+@contextlib.contextmanager
+def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    original = vars(owner)[name]
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, original)
 
 
 def _send(request: Any, options: dict[str, Any] | None = None) -> Any:
@@ -130,40 +172,55 @@ def _send(request: Any, options: dict[str, Any] | None = None) -> Any:
     from Tea.core import TeaCore
     from Tea.response import TeaResponse
 
-    host = str(request.headers.get("host", ""))
-    seconds = [(options or {}).get(name, 5000) / 1000 for name in ("connectTimeout", "readTimeout")]
+    connecting, reading = (
+        (options or {}).get(name, 5000) / 1000 for name in ("connectTimeout", "readTimeout")
+    )
+    url = TeaCore.compose_url(request)
+    is_plain = url.startswith("http://")
+    host = urllib.parse.urlsplit(url).netloc + (":80" if is_plain and request.port == 80 else "")
+    on_ecs = host == f"{METADATA_HOST}:80"
+    started = time.monotonic()
     try:
-        reply = session().request(
+        with session().request(
             request.method,
-            TeaCore.compose_url(request),
+            url,
             data=request.body,
             headers=request.headers,
-            timeout=(seconds[0], seconds[1]),
+            timeout=(connecting, reading),
             allow_redirects=False,
-            # The metadata service is reached directly or not at all.
-            proxies={"no_proxy": METADATA_HOST} if host == METADATA_HOST else None,
-        )
-    except (OSError, ValueError) as error:
+            stream=True,
+            # Keys go through a proxy within TLS alone.
+            proxies={"no_proxy": urllib.parse.urlsplit(url).hostname} if is_plain else None,
+        ) as reply:
+            content = _body(reply, started + connecting + reading)
+    except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
         code = failure_of(error)
-        if host == METADATA_HOST and code == "no connection":
+        if on_ecs and code == "no connection":
             code = "not on ECS"
         raise AlidnsError(code, host=host) from None
     if reply.status_code != 200:
-        raise _refusal(reply.status_code, reply.content)
+        raise _refusal(request, on_ecs, reply.status_code, content)
     response = TeaResponse()
     response.status_code = reply.status_code
     response.headers = {name.lower(): value for name, value in reply.headers.items()}
-    response.body = reply.content
+    response.body = content
     return response
 
 
-def _refusal(status: int, body: bytes) -> AlidnsError:
+def _refusal(request: Any, on_ecs: bool, status: int, body: bytes) -> AlidnsError:
     try:
         code = clean_code(json.loads(body)["Code"])
     except (ValueError, KeyError, TypeError, RecursionError):
         code = f"HTTP status {status}"
-    passes = meaning_of(code, status).verdict in PASSING
-    return AlidnsError("credentials not yet" if passes else "no credentials", detail=code)
+    verdict = meaning_of(code, status).verdict
+    detail = code
+    if verdict is Verdict.DENIED and "RoleArn" in request.query:
+        detail += f": sts:AssumeRole on {request.query['RoleArn']} is not allowed"
+    elif on_ecs and status == 404:
+        detail += ": the instance has no such role"
+    return AlidnsError(
+        "credentials not yet" if verdict in PASSING else "no credentials", detail=detail
+    )
 
 
 @contextlib.contextmanager
@@ -194,6 +251,7 @@ def _install_command() -> str:
             f"python3 -m venv /opt/certbot && /opt/certbot/bin/pip install certbot {package} "
             "(Certbot's snap takes no packages)"
         )
-    if sys.prefix == "/usr":
-        return f"{sys.executable} -m pip install --break-system-packages {package}"
-    return f"{sys.executable} -m pip install {package}"
+    # Where apt installed Certbot, it has no package of these; older ones do not know the option.
+    is_apt = os.path.exists(os.path.join(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED"))
+    option = "--break-system-packages " if is_apt and sys.prefix == sys.base_prefix else ""
+    return f"{sys.executable} -m pip install {option}{package}"

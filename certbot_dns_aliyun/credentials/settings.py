@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import logging
 import re
 from dataclasses import dataclass
@@ -23,6 +24,19 @@ DEFAULT_ENDPOINT = "alidns.aliyuncs.com"
 _NEIGHBOURS = ("dns_aliyun_next_", "dns_aliyun_esa_")
 
 _KNOWN = frozenset(PREFIX + name for name in {*kinds.SETTINGS, *kinds.ALIASES, "endpoint"})
+
+#: What a setting must look like, and an example or a description of it.
+#: https://help.aliyun.com/document_detail/371864.html
+_FORMS = {
+    "role_arn": (r"acs:ram::[0-9]+:role/\S+", "acs:ram::1234567890123456:role/certbot"),
+    "oidc_provider_arn": (
+        r"acs:ram::[0-9]+:oidc-provider/\S+",
+        "acs:ram::1234567890123456:oidc-provider/ack-rrsa",
+    ),
+    "role_session_name": (r"[A-Za-z0-9.@_-]{2,64}", "2 to 64 letters, digits, and . @ - _"),
+    "external_id": (r"[A-Za-z0-9_+=,.@:/-]{2,1224}", "2 to 1224 letters, digits, and _+=,.@:/-"),
+    "credentials_uri": (r"https?://[^\s/@]+(/\S*)?", "http://localhost:8080/credentials"),
+}
 
 _HOST_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_HOST_LABEL}(\.{_HOST_LABEL})*(:[0-9]{{1,5}})?", re.ASCII)
@@ -127,6 +141,7 @@ def _settings(where: str, values: dict[str, str]) -> dict[str, str]:
                 f"{PREFIX}{name} in {where} holds a blank or a character that no Alibaba Cloud key "
                 "has; copy it anew."
             )
+    _check_forms(where, settings)
     seconds = settings.get("role_duration_seconds", "3600")
     if not seconds.isdigit() or not 900 <= int(seconds) <= 43200:
         raise errors.PluginError(
@@ -135,6 +150,20 @@ def _settings(where: str, values: dict[str, str]) -> dict[str, str]:
     if "sts_endpoint" in settings:
         settings["sts_endpoint"] = _endpoint(where, settings["sts_endpoint"], "sts_endpoint")
     return settings
+
+
+def _check_forms(where: str, settings: dict[str, str]) -> None:
+    for name, (form, example) in _FORMS.items():
+        if name in settings and not re.fullmatch(form, settings[name], re.ASCII):
+            raise errors.PluginError(
+                f"{PREFIX}{name} in {where} is not valid; it is of the form: {example}"
+            )
+    try:
+        json.loads(settings.get("role_policy", "{}"))
+    except (ValueError, RecursionError):
+        raise errors.PluginError(
+            f"{PREFIX}role_policy in {where} is not valid JSON; give the policy on one line."
+        ) from None
 
 
 def _endpoint(where: str, text: str, name: str = "endpoint") -> str:

@@ -29,13 +29,14 @@ _LIFETIME = 5.0
 
 
 class Discovery:
-    """The resolver, as far as this plugin asks it.
+    """The resolver, as far as this plugin asks it. No question is answered twice.
 
     :param resolvers: addresses and ports of the resolvers to ask; empty for the machine's own
     """
 
     def __init__(self, resolvers: Sequence[tuple[str, int]] = ()) -> None:
         self._resolver = _make_resolver(resolvers)
+        self._asked: dict[tuple[dns.name.Name, int], asyncio.Task[dns.message.Message | None]] = {}
         #: Whether the resolver answers at all; one that never did is not waited for again.
         self._answers: bool | None = None
 
@@ -95,6 +96,17 @@ class Discovery:
         self, name: dns.name.Name, kind: dns.rdatatype.RdataType
     ) -> dns.message.Message | None:
         """Give the resolver's response, be it that there is no such name; None if none came."""
+        if (name, kind) not in self._asked:
+            self._asked[name, kind] = asyncio.ensure_future(self._resolve(name, kind))
+        # Who waits may give up; others wait for the same answer.
+        response = await asyncio.shield(self._asked[name, kind])
+        if response is None:
+            self._asked.pop((name, kind), None)
+        return response
+
+    async def _resolve(
+        self, name: dns.name.Name, kind: dns.rdatatype.RdataType
+    ) -> dns.message.Message | None:
         if self._resolver is None or self._answers is False:
             return None
         response: dns.message.Message

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import dns.rdatatype
 
-from certbot_dns_aliyun.names import is_possible, is_within
+from certbot_dns_aliyun.names import LONGEST_NAME, is_within
 from certbot_dns_aliyun.propagation.discovery import Discovery
 from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply, ask
 
@@ -47,12 +47,14 @@ class Place:
     :ivar zone: its zone in public DNS; None if that is not known
     :ivar servers: the zone's name servers; none if they are not known
     :ivar chain: the names that CNAMEs led through, from the validation name to this one
+    :ivar is_absent: whether the top-level domain's servers say that there is no such zone
     """
 
     name: str
     zone: str | None
     servers: tuple[NameServer, ...]
     chain: tuple[str, ...]
+    is_absent: bool = False
 
 
 async def find_places(discovery: Discovery, validation_name: str) -> list[Place]:
@@ -61,7 +63,8 @@ async def find_places(discovery: Discovery, validation_name: str) -> list[Place]
     There are several only where a CNAME seems to come from a wildcard: a TXT record at the name
     itself takes its place then (RFC 4592, 4.3); only if that cannot be, the target is the place.
 
-    :raises BadChainError: if CNAMEs lead in a circle, or there are too many
+    :raises BadChainError: if CNAMEs lead in a circle, or there are too many, and no place is on
+        the way
     """
     places: list[Place] = []
     name, chain = validation_name, [validation_name]
@@ -69,11 +72,13 @@ async def find_places(discovery: Discovery, validation_name: str) -> list[Place]
         zone, servers, reply = await _locate(discovery, name)
         place = Place(name, zone, tuple(servers) if zone else (), tuple(chain))
         if reply is None or reply.alias_of is None:
-            return [*places, place]
+            return [*places, replace(place, is_absent=zone is None and reply is not None)]
         if await _is_from_wildcard(servers, name, reply.alias_of):
             places.append(place)
         name = reply.alias_of
         if name in chain or len(chain) > _LONGEST_CHAIN:
+            if places:
+                return places
             raise BadChainError([*chain, name])
         chain.append(name)
 
@@ -120,8 +125,10 @@ async def _descend(
             return zone, servers, None
         zone = reply.zone
         if reply.outcome is Outcome.AUTHORITATIVE:
-            # The same servers have the zone below, too; others may as well.
-            return zone, await discovery.name_servers(zone) or servers, reply
+            # The same servers have the zone below, too; others may as well. But the resolver must
+            # not hear of the validation name, even where that is a zone of its own.
+            others = [] if zone == name else await discovery.name_servers(zone)
+            return zone, others or servers, reply
         servers = await discovery.addresses(dict(reply.servers))
     return zone, servers, None
 
@@ -148,7 +155,7 @@ async def _first_useful(
 
 async def _is_from_wildcard(servers: list[NameServer], name: str, target: str) -> bool:
     """Tell whether a CNAME answers for a name beside this one that cannot exist (RFC 4592, 2.2)."""
-    label, _, above = name.partition(".")
-    beside = f"{secrets.token_hex(len(label) // 2)}.{above}"  # no longer than the name itself
-    reply = await _first_useful(servers, beside) if is_possible(beside) else None
+    above = name.partition(".")[2]
+    label = secrets.token_hex(8)[: LONGEST_NAME - len(above) - 1]
+    reply = await _first_useful(servers, f"{label}.{above}")
     return reply is not None and reply.alias_of == target

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from certbot_dns_aliyun.names import is_within
 from certbot_dns_aliyun.propagation.discovery import Discovery
@@ -17,8 +17,6 @@ from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
 
 #: Seconds for finding the places of a name.
 _PLACES_TIMEOUT = 10.0
-#: Seconds at most for a zone in public DNS that has the records only in the zone above it.
-_WRONG_ZONE_TIMEOUT = 60.0
 
 
 @dataclass(frozen=True)
@@ -84,13 +82,11 @@ class PublicDns:
         for record in records:
             wanted.setdefault(record.place.name, set()).add(record.value)
         servers = self._name_servers or records[0].place.servers
-        if not servers:
+        if not servers and zone not in wanted:
             servers = self._loop.start(self._discovery.name_servers(zone)).result()
         added_to = next(
             (r.zone for r in records if zone != r.zone and is_within(zone, r.zone)), None
         )
-        if added_to:
-            limits = replace(limits, longest=min(limits.longest, _WRONG_ZONE_TIMEOUT))
         watch = ZoneWatch(
             zone,
             servers,
@@ -99,6 +95,7 @@ class PublicDns:
             second_opinion=None if self._name_servers else self._public_servers,
         )
         watch.added_to = added_to
+        watch.is_absent = any(record.place.is_absent for record in records)
         return watch
 
     def _future_places(self, name: str) -> Future[list[Place]]:

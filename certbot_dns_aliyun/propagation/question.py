@@ -16,6 +16,8 @@ import dns.rrset
 
 #: How the names of Alibaba Cloud DNS' name servers end, dns1.hichina.com and ns1.alidns.com.
 ALIDNS_NAMES = (".hichina.com", ".alidns.com")
+#: And how those begin that take over when a domain has expired, and serve a page that says so.
+_EXPIRED = "expirens"
 
 #: Seconds that a name server has to answer.
 TIMEOUT = 2.0
@@ -34,7 +36,7 @@ class NameServer:
     @property
     def is_alidns(self) -> bool:
         """Whether its name is one of Alibaba Cloud DNS (https://help.aliyun.com/zh/dns/)."""
-        return self.name.endswith(ALIDNS_NAMES)
+        return self.name.endswith(ALIDNS_NAMES) and not self.name.startswith(_EXPIRED)
 
     def __str__(self) -> str:
         address = self.address if self.port == 53 else f"{self.address} port {self.port}"

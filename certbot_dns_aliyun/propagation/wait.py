@@ -11,6 +11,7 @@ from certbot import errors
 from certbot.display import util as display_util
 
 from certbot_dns_aliyun.propagation.public_dns import PublicDns, Served
+from certbot_dns_aliyun.propagation.question import NameServer
 from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
 
 logger = logging.getLogger(__name__)
@@ -21,6 +22,8 @@ _PROGRESS = 30.0
 _BLIND_AFTER = 6.0
 #: Seconds after which an unserved value gives reason to doubt that the zone is served by Alidns.
 _DOUBT_AFTER = 3.0
+#: Seconds after which another provider's name servers are said to be what is waited for.
+_OTHERS_AFTER = 10.0
 
 
 def wait_until_served(
@@ -55,33 +58,46 @@ def wait_until_served(
 
 def _notices(watch: ZoneWatch, waited: float, ended: bool, limits: Limits) -> Iterator[str]:
     """Give what a person should know about the wait so far."""
-    if watch.is_blind and (not watch.servers or waited >= _BLIND_AFTER or ended):
+    if watch.is_blind and watch.is_absent and not watch.servers:
+        yield (
+            f"Public DNS knows no zone {watch.zone}: the domain may not be registered, not be "
+            f"activated, or have expired. Waiting {limits.blind:.0f} seconds all the same"
+        )
+    elif watch.is_blind and (not watch.servers or waited >= _BLIND_AFTER or ended):
         yield (
             f"No name server of {watch.zone} can be asked from here (is port 53 closed?); "
             f"waiting {limits.blind:.0f} seconds instead"
         )
     if watch.added_to:
         yield (
-            f"Public DNS has a zone {watch.zone} of its own (at {_names(watch)}), which is not in "
-            f"the account; the TXT record stands in {watch.added_to}, where nobody may look for it"
+            f"Public DNS has a zone {watch.zone} of its own (at {_names(watch.servers)}), which is "
+            f"not in the account; the TXT record stands in {watch.added_to}, where nobody may look "
+            "for it"
         )
-    if waited < _DOUBT_AFTER or watch.is_blind or watch.complete:
+    if waited < _DOUBT_AFTER or watch.is_blind:
         return
-    if not any(server.is_alidns for server in watch.servers):
+    if watch.is_foreign and not watch.complete:
         yield (
-            f"None of the name servers of {watch.zone} ({_names(watch)}) looks like one of Alibaba "
-            "Cloud DNS (such as dns1.hichina.com or ns1.alidns.com): if the domain is delegated "
-            "to another provider, nobody will ever see the TXT record"
+            f"None of the name servers of {watch.zone} ({_names(watch.servers)}) looks like one of "
+            "Alibaba Cloud DNS (such as dns1.hichina.com or ns1.alidns.com): if the domain is "
+            "delegated to another provider, nobody will ever see the TXT record"
         )
     if watch.switched:
         yield (
             f"The resolver of this machine names other name servers of {watch.zone} than the "
-            f"domain's registry does; asking those of the registry ({_names(watch)})"
+            f"domain's registry does; asking those of the registry ({_names(watch.servers)})"
+        )
+    others = [server for server in watch.incomplete if not server.is_alidns]
+    if waited >= _OTHERS_AFTER and others and any(s.is_alidns for s in watch.complete):
+        yield (
+            f"The name servers of Alibaba Cloud DNS serve the TXT records of {watch.zone}, another "
+            f"provider's ({_names(others)}) do not; --dns-aliyun-wait-for alidns would not wait "
+            "for those"
         )
 
 
-def _names(watch: ZoneWatch) -> str:
-    return ", ".join(sorted({server.name for server in watch.servers}))
+def _names(servers: Iterable[NameServer]) -> str:
+    return ", ".join(sorted({server.name for server in servers}))
 
 
 def _progress(watches: list[ZoneWatch]) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import socket
 import time
 from collections.abc import Awaitable, Iterable, Sequence
@@ -41,6 +42,8 @@ _PAUSE_SHARE = 0.05
 _FIRST_ANSWER = 6.0
 #: Seconds after which an address that never answers with authority holds up the others no longer.
 _GRACE = 10.0
+#: Seconds at most for servers that have reason never to serve the value.
+_DOUBTFUL = 120.0
 #: Seconds after which servers without the value are held against those that the registry names.
 _SECOND_OPINION = 15.0
 #: Seconds after which the last full look at an address is too old to rely on.
@@ -94,6 +97,7 @@ class ZoneWatch:
     :param wanted: for each name the values that must be served there, all of them
     :param second_opinion: finds the name servers of a name without trusting the resolver
     :ivar added_to: the zone that the records were added to, where public DNS has a zone below it
+    :ivar is_absent: whether the top-level domain's servers say that there is no such zone
     :ivar switched: whether the name servers are those of the second opinion
     """
 
@@ -108,6 +112,7 @@ class ZoneWatch:
         self.zone = zone
         self.servers = list(servers)
         self.added_to: str | None = None
+        self.is_absent = False
         self.switched = False
         self._second_opinion = second_opinion
         self.served_since: datetime | None = None
@@ -157,12 +162,17 @@ class ZoneWatch:
             return []
         servers = await self._second_opinion(min(self._wanted))
         known = {server.address for server in self.servers}
-        return servers if {server.address for server in servers} != known else []
+        return servers if any(server.address not in known for server in servers) else []
 
     @property
     def is_blind(self) -> bool:
         """Whether no name server of the zone has answered with authority so far."""
         return all(address.authoritative_at is None for address in self._addresses)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether no name server looks like one of Alibaba Cloud DNS, and nobody said it is one."""
+        return self._second_opinion is not None and not any(s.is_alidns for s in self.servers)
 
     @property
     def unserved(self) -> set[str]:
@@ -197,8 +207,12 @@ class ZoneWatch:
                 "visible yet; raise --dns-aliyun-propagation-seconds."
             )
         complete = ", ".join(str(server) for server in self.complete)
-        if self.served_since is None:
-            return f"Of {where} only these served the TXT records: {complete}."
+        lacking = "; ".join(f"{server} {what}" for server, what in self.incomplete.items())
+        if self.served_since is None or lacking:
+            return (
+                f"Of {where} these served the TXT records: {complete}; but these did not, and the "
+                f"CA may have asked one of them: {lacking}."
+            )
         return (
             f"All of {where} have served the TXT records since "
             f"{self.served_since:%Y-%m-%d %H:%M:%S} UTC ({complete}); if the CA says otherwise, "
@@ -207,7 +221,8 @@ class ZoneWatch:
 
     def _time_allowed(self) -> float:
         if not self.is_blind:
-            return self._limits.longest
+            is_doubtful = (self.added_to or self.is_foreign) and not self.complete
+            return min(self._limits.longest, _DOUBTFUL if is_doubtful else math.inf)
         return max(self._limits.blind, _FIRST_ANSWER if self._addresses else 0.0)
 
     async def _is_served_everywhere(self) -> bool:

@@ -152,7 +152,8 @@ class Ledger:
             self._journal.gone(line)
         self._journal.close()
         return [
-            f"The TXT record {entry.name} = {entry.value} is left." + _by_hand(entry)
+            f"The TXT record {entry.name} = {entry.value} is left; the next run removes it."
+            + _by_hand(entry)
             for entry in self._entries.values()
             if entry.state in (State.OURS, State.UNCLEAR) and not entry.is_told
         ]

@@ -1,0 +1,471 @@
+"""Write errors.rst, the guide to every sentence of the plugin: ``python docs/make_errors.py``.
+
+The sentences themselves are taken from the code; what is written here is why they come, and what
+to do. A sentence without a note ends the script, and so does a note whose sentence is gone.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import certbot_dns_aliyun
+from certbot_dns_aliyun.alidns.effort import PATIENCE
+from certbot_dns_aliyun.alidns.errors import MEANINGS, PASSING, Meaning, meaning_of
+from certbot_dns_aliyun.credentials.kinds import PREFIX
+from certbot_dns_aliyun.credentials.settings import DEFAULT_ENDPOINT
+
+PACKAGE = Path(certbot_dns_aliyun.__file__).parent
+GUIDE = Path(__file__).with_name("errors.rst")
+
+#: Codes that are known by their form alone, each with the HTTP status that it comes with.
+KNOWN_BY_FORM = {
+    "Throttling": 400,
+    "Throttling.User": 400,
+    "Throttling.Api": 400,
+    "Forbidden.…": 403,
+    "QuotaExceeded.…": 400,
+    "MissingParameter": 400,
+    "InvalidParameter": 400,
+    "UnsupportedOperation": 400,
+}
+
+#: By topic: for each meaning, one of its codes, and the note on it.
+CODES = {
+    "The access key": {
+        "InvalidAccessKeyId": "The id was mistyped or cut short, or the key was deleted; or it is "
+        "a key of another cloud. The RAM console lists a user's keys.",
+        "InvalidAccessKeyId.Inactive": "Somebody disabled the key, often while replacing it by "
+        "another. Enable it, or put the new one into the credentials file.",
+        "SignatureDoesNotMatch": "The id exists, and the secret is that of another key or is not "
+        "complete. Copy it without quotes and blanks. Nobody can look a secret up again: if it is "
+        "lost, make another key and delete this one.",
+        "InvalidTimeStamp.Expired": "Each call carries the time, and Alibaba Cloud refuses one "
+        "that is more than about 15 minutes off. Virtual machines that were suspended are often "
+        "late. Let the machine keep its time by NTP.",
+        "InvalidSecurityToken.Expired": "A temporary key of STS lives for minutes or hours, and "
+        "the renewal comes weeks later. For unattended renewals use the key of a RAM user, or let "
+        "what makes the temporary key write the credentials file just before ``certbot renew``.",
+        "InvalidSecurityToken.Malformed": "Id, secret and token of a temporary key belong "
+        "together. One of the three is from another answer of STS, or a token stands beside a "
+        "permanent key.",
+        "MissingSecurityToken": "An id that begins with ``STS.`` is of no use without its token.",
+        "Forbidden.RAM": "The RAM policy that is attached to the key's user does not allow this "
+        "call on this zone. The resource is the zone (``domain/example.com``), not the name in "
+        "the certificate. RAM decides before anyone looks whether the zone is in the account: a "
+        "key that is limited to some zones gets this answer for a zone that lies in another "
+        "account, too. `RAM policies <ram-policy.rst>`_ has a policy to paste.",
+        "Forbidden.…": "Codes of that form that are not on this page. The account, or the zone, is "
+        "not in a state in which Alibaba Cloud allows changes.",
+    },
+    "Where the access key comes from": {
+        "no credentials": "The role, profile, token file or URI that the settings name does not "
+        "exist, or may not be used. The word in parentheses is what the other side gave as its "
+        "reason, if it gave one. `Credentials <credentials.rst>`_ says what each kind needs.",
+        "credentials not yet": "STS, the metadata service or the credentials URI did not work for "
+        "minutes.",
+        "not on ECS": "``dns_aliyun_ecs_ram_role`` works on an ECS instance alone, and not in a "
+        "container that cannot reach the metadata service at 100.100.100.200.",
+        "no account": "The file has credentials for some zones in sections, and none before the "
+        "first section for all others.",
+    },
+    "The zone": {
+        "InvalidDomainName.NoExist": "Every zone that could hold the name was tried, the one that "
+        "public DNS names first, and the account has none of them. It may be in another account; "
+        "it may be registered at Alibaba Cloud but not added to Alibaba Cloud DNS; its DNS may be "
+        "somewhere else (``dig NS example.com`` tells), or at Alibaba Cloud ESA, which has another "
+        "API that this plugin does not speak.",
+        "Forbidden.DomainExpired": "An expired domain is not resolved, so no CA could see a record "
+        "in it anyway.",
+        "Forbidden.DomainLocked": "Somebody locked the zone, or the record, against changes.",
+        "Forbidden.DomainType": "The zone is blocked, cleaned or being examined, or of a kind that "
+        "the API does not change.",
+    },
+    "The record": {
+        "DomainRecordConflict": "Where a CNAME is, there can be nothing else (RFC 1034, 3.6.2). "
+        "Certificates that Alibaba Cloud's ESA and CDN manage need a CNAME at "
+        "``_acme-challenge``; while it is there, no certificate for that name can be had "
+        "by this plugin.",
+        "QuotaExceeded.Record": "The zone's plan limits the number of records. Values that "
+        "other tools left at ``_acme-challenge`` names are good candidates for removal.",
+        "QuotaExceeded.TTL": "The records of this plugin have the lowest TTL that every plan "
+        "is documented to allow. A zone that refuses it is worth a report.",
+        "SubDomainInvalid.RR": "Alidns takes internationalized names in front of the zone in some "
+        "scripts only.",
+        "SubDomainInvalid.Value": "The same sentence comes with every code that is not on this "
+        "page. The account may have to be verified or topped up; or the plugin and the API do not "
+        "agree on the form of a call, which is worth a report with the code and the request id.",
+        "DomainRecordDuplicate": "You will hardly see this one. A value that was there before is "
+        "used for the challenge, and left there afterwards; after an add whose reply got lost, it "
+        "is taken for the record of that add.",
+        "DomainRecordNotBelongToUser": "You will hardly see this one. A record that is gone "
+        "when it is to be removed counts as removed.",
+    },
+    "Too much at once": {
+        "Throttling.User": "The limit is the account's, so others who use the API with it count "
+        "as well. The plugin slows down with each refusal.",
+        "LastOperationNotFinished": "Alidns may take one change of a zone at a time, and the "
+        "plugin adapts to that. If the changes of others never end, look for a DDNS client or a "
+        "script that edits the zone again and again.",
+        "InternalError": "The trouble is at Alibaba Cloud. After each such answer the plugin looks "
+        "whether the record was added all the same.",
+    },
+    "No answer from Alidns": {
+        "no address": "Name resolution on this machine does not work, or the host in "
+        "``dns_aliyun_endpoint`` is mistyped.",
+        "no connection": "A firewall drops or refuses the connection, or the host in "
+        "``dns_aliyun_endpoint`` is wrong.",
+        "no reply": "Connections are made, but nothing comes back: a firewall that drops what "
+        "belongs to a connection, or a path that loses large packets (MTU).",
+        "connection lost": "Something between this machine and Alibaba Cloud resets connections.",
+        "not from Alidns": "What comes back is not what the API sends: the page of a proxy, a "
+        "captive portal or a load balancer. See whether ``https://alidns.aliyuncs.com/`` opens "
+        "from this machine.",
+        "proxy failed": "``HTTPS_PROXY`` is set, and the proxy refuses or cannot be reached. Under "
+        "cron and systemd the environment is not that of your shell.",
+        "TLS failed": "The other side speaks no TLS, or none of TLS 1.2 and newer.",
+        "certificate refused": "The certificate is not of a CA that is trusted here, not for "
+        "this host, or out of date. Look at ``openssl s_client -connect alidns.aliyuncs.com:443``: "
+        "the issuer tells who is in between. The clock of this machine may be wrong, too.",
+        "wrong set-up": "The address of the proxy cannot be parsed, or the file of CA "
+        "certificates cannot be read.",
+        "called off": "Another record of the same certificate could not be added, or the run was "
+        "interrupted. The sentence about that one is the one to read.",
+    },
+}
+
+#: By topic: sentences from elsewhere in the code, each by words of it, and the note on them.
+SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
+    "Options and names": {
+        (
+            "must be between 0",
+        ): "The option has a value that makes no sense. The renewal file keeps "
+        "the options of the run that wrote it; look there, too.",
+        ("is not an address or a name",): "An entry of the list is mistyped, or its name cannot be "
+        "resolved on this machine. IPv6 addresses with a port need brackets: "
+        "``[2001:db8::1]:5353``.",
+        ("longer than a name may be",): "DNS holds names of up to 253 characters, and "
+        "``_acme-challenge.`` takes 16 of them. Such a name can be validated by HTTP alone.",
+    },
+    "The credentials file": {
+        (
+            "does not exist",
+        ): "The path is mistyped, or the file has moved. A renewal file keeps the "
+        "absolute path; ``certbot reconfigure`` with the new one corrects it.",
+        ("cannot be read",): "Certbot runs as a user who may not open the file, or the path leads "
+        "nowhere.",
+        ("is a folder",): "The option wants the file itself.",
+        ("must be a UTF-8 text file", "is not UTF-8 text"): "The file is something else, or was "
+        "saved in another encoding, as some editors on Windows do.",
+        ("; correct that line.", "is not a valid INI file"): "A line is not of the form "
+        "``key = value`` (a colon in place of the equals sign, say), or a key or a section comes "
+        "twice. The line is not shown, since a secret may stand in it.",
+        ("are missing in", "There are no credentials"): "The file, or that section of it, has "
+        "none of the settings that make credentials. They need these very names; what stands "
+        "below a ``[section]`` counts for that section alone.",
+        ("beside",): "Each kind of credentials wants all of its settings: "
+        "`credentials <credentials.rst>`_ lists them.",
+        ("do not go together",): "Settings of two kinds of credentials stand side by side, and "
+        "which is meant cannot be told. Two accounts go into two sections.",
+        ("is empty in",): "The key is there, and nothing is behind the equals sign.",
+        ("contradict each other",): "``dns_aliyun_access_key`` and ``dns_aliyun_access_key_id`` "
+        "are two names for one thing.",
+        ("holds a blank", "invisible character"): "Most often something was copied along with the "
+        "key. The value is not shown, since it may be the secret.",
+        ("must be a host name",): "Leave the key out, unless you reach the API by another host.",
+        ("must be between 900",): "STS allows a quarter of an hour to twelve hours, and no more "
+        "than the role itself does.",
+        ("not named by a domain",): "A section that holds keys of this plugin is for a zone: "
+        "``[example.org]``.",
+        ("has two sections",): "``[例子.com]`` and ``[xn--fsqu00a.com]`` are the same zone.",
+        ("is not a known key",): "A warning: the line has no effect.",
+        ("whose key is not valid",): "A warning: the line has no effect. Perhaps the value stands "
+        "where the key should be; the line is not shown, since a secret may stand in it.",
+        ("needs the extra packages",): "Roles, profiles and URIs go through Alibaba Cloud's own "
+        "library, which the plain installation does not bring along.",
+        ("No Alibaba Cloud credentials were found",): "Without ``--dns-aliyun-credentials`` the "
+        "places are searched where Alibaba Cloud's own tools look. In parentheses stands what was "
+        "tried. Under cron and systemd the environment and the home folder are not those of your "
+        "shell.",
+        ("Using the credentials of", "The access key comes from"): "No error; ``certbot -v`` tells "
+        "it.",
+    },
+    "Adding": {
+        ("lead in a circle",): "The CNAME records are shown in their order. Correct the last one, "
+        "so that it names a name at which the TXT record can stand.",
+        ("could not be added",): "Why, is said behind the colon: see the sentences above. Where "
+        "no zone took the record, all that were tried are named.",
+    },
+    "Waiting for the name servers": {
+        (
+            "Waiting until the name servers",
+            "addresses of the name servers",
+        ): "No error. The wait ends as soon as all of them serve "
+        "the records. See `how it works <how-it-works.rst>`_.",
+        ("> seconds, <progress>",): "No error. It comes every 30 seconds, and names the addresses "
+        "that lack a record.",
+        ("for DNS changes to propagate",): "No error. It is what ``--dns-aliyun-wait-for nothing`` "
+        "asks for.",
+        ("looks like one of Alibaba Cloud DNS",): "A record in the console is of no use while the "
+        "registry delegates the domain to somebody else's name servers. Give the registrar the "
+        "name servers that the console shows, or put the challenge into another zone: "
+        "`delegation <delegation.rst>`_. If your name servers only have names of their own, all "
+        "is well.",
+        ("Public DNS has a zone",): "A part of the domain is delegated to name servers of its own, "
+        "and those will not have what is added above. Use the credentials of the account that "
+        "has the zone below, or `delegation <delegation.rst>`_.",
+        ("names other name servers of",): "No error. The resolver is that of a network with its "
+        "own view of the zone (split horizon), or it remembers an old delegation.",
+        ("can be asked from here",): "The resolver of this machine does not tell the zone's name "
+        "servers, or they do not answer: many firewalls let no DNS out but to their own resolver. "
+        "Allow UDP and TCP to port 53, or leave it: the fixed wait is "
+        "``--dns-aliyun-propagation-seconds``.",
+        (
+            "is not known:",
+        ): "A warning after such a fixed wait. If the CA does not find the record, wait longer.",
+        (
+            "but no name server",
+        ): "Those name servers are not Alibaba Cloud's, as a rule: the domain "
+        "is delegated somewhere else than the console says, or was moved a short while ago. Or "
+        "this machine's resolver gives name servers that only the inside of your network knows. "
+        "Compare ``dig NS example.com`` with the console.",
+        ("Going on although",): "A warning. Some addresses serve the records and some do not, or "
+        "do not answer at all. The CA may ask any of them; if it says no, the named ones are where "
+        "to look.",
+    },
+    "When the CA says no": {
+        ("have served the TXT records since",): "The record was where it should be when this "
+        "machine looked. The CA has asked other servers, then: it follows the delegation in the "
+        "registry, and this machine's resolver may not (split horizon). Or a CAA record forbids "
+        "this CA; its own message tells.",
+        ("only these served",): "The CA may have asked one of the others.",
+        ("could be asked from here, so",): "The fixed wait was too short, or the domain is "
+        "delegated somewhere else.",
+    },
+    "Cleaning up": {
+        (
+            "<value> could not be removed",
+        ): "Why, is said behind the colon: see the sentences above. A "
+        "certificate that was issued is not affected, and the record does no harm. The next run "
+        "tries again, as the journal lists it.",
+        ("its id never arrived",): "The reply to an add was lost, and with a key that may not call "
+        "DescribeDomainRecords there is no way to find the record. Look in the console.",
+        (
+            "> is left.",
+        ): "The removal was broken off, by a second Ctrl-C, say. The next run removes "
+        "the record, as the journal lists it; or you do, as the sentence says.",
+        ("may be left (<fault>)",): "A fault of this plugin; please report it with Certbot's log.",
+        ("To remove it by hand",): "The end of such sentences. ``aliyun`` is the command line of "
+        "Alibaba Cloud.",
+        ("Ctrl-C leaves them",): "The first Ctrl-C during the removal waits until it is done. A "
+        "second one ends it; the next run removes what is left, as the journal lists it.",
+        ("of an earlier run could not be removed",): "A run was killed, and what it left cannot be "
+        "removed with the credentials of this run, or not now. The journal keeps it, and a later "
+        "run tries again.",
+        ("of an earlier run may be left",): "A run was killed, and a key that may not call "
+        "DescribeDomainRecords cannot find out what became of its record. It is said once.",
+        ("of an earlier run is removed",): "No error; ``certbot -v`` tells it. A run was killed, "
+        "and this one has cleaned up after it.",
+        ("cannot be written",): "A warning. Certbot's work folder (``--work-dir``) is full or "
+        "read-only. The run goes on; only if it were killed, records would stay.",
+        ("is damaged",): "A warning. The machine went down while the journal was written, or the "
+        "file is none of ours. It now ends in ``.damaged``, and may be removed.",
+    },
+}
+
+#: What stands for an expression in a sentence, where its last name would not tell.
+FILLED_IN = {
+    "PREFIX": PREFIX,
+    "DEFAULT_ENDPOINT": DEFAULT_ENDPOINT,
+    "_DAY": str(24 * 60 * 60),
+    "_named(given)": "<keys>",
+    "_named(missing)": "<keys>",
+    "verb": "is",
+    "settings.get(name)": "<value>",
+    "_progress(watches)": "<progress>",
+    "min(watch.unserved)": "<name>",
+    "len(watch.complete)": "<number>",
+    "_by_hand(entry)": "",
+    "_names(watch)": "<name servers>",
+    "error.chain[0]": "<name>",
+    "type(error).__name__": "<fault>",
+    "_install_command()": "<command>",
+}
+
+_SAYING = ("PluginError", "sentence", "notify", "warning", "info")
+_NOT_SAID = ("add_parser_arguments", "more_info")
+_FORMAT = re.compile(r"%[.\d]*[sdf]")
+
+INTRODUCTION = f"""
+.. Written by docs/make_errors.py from the code; edit that, then run it.
+
+Every sentence, and what to do
+==============================
+
+A sentence says what could not be done, why, in parentheses Alidns' own code and the request id
+that Alibaba Cloud's support can look up, and what to do::
+
+   The TXT record _acme-challenge.example.com could not be added: the zone example.com is locked
+   (Forbidden.DomainLocked, request id 536E9CAD-DB30-4647-AC87-AA5CC38C5382); unlock it in the
+   Alibaba Cloud DNS console.
+
+Search this page for the code, or for words of the sentence. ``<zone>`` and the like stand for what
+is filled in. Certbot's log (``/var/log/letsencrypt/letsencrypt.log``) has a line for each call,
+with its code, HTTP status, request id and time; access keys and signatures are not in it.
+
+What may pass is tried again before you read of it: until nothing has helped for
+{PATIENCE:.0f} seconds. Those sentences are marked with |again|.
+
+.. |again| replace:: **(tried again)**
+""".strip()
+
+
+def guide() -> str:
+    """Give the text of errors.rst."""
+    parts = [INTRODUCTION, *_about_codes(), *_about_sentences(list(sentences()))]
+    return "\n\n".join(parts) + "\n"
+
+
+def sentences() -> Iterator[str]:
+    """Find what the code says to users in other places than the table of error codes."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.name != "errors.py":
+            yield from _sentences_in(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def _about_codes() -> Iterator[str]:
+    groups: dict[Meaning, list[str]] = {}
+    for code in MEANINGS:
+        groups.setdefault(MEANINGS[code], []).append(code)
+    for code, status in KNOWN_BY_FORM.items():
+        groups.setdefault(meaning_of(code, status), []).append(code)
+    for topic, notes in CODES.items():
+        yield _heading(topic)
+        for code, note in notes.items():
+            meaning = meaning_of(code, KNOWN_BY_FORM.get(code, 400))
+            yield _entry(_codes(groups.pop(meaning)), _said(meaning), note)
+    if groups:
+        raise SystemExit(f"make_errors.py has no note on {list(groups.values())}")
+
+
+def _codes(codes: Iterable[str]) -> str:
+    """Give the codes of a meaning; those that are words of ours never reach the user as such."""
+    return ", ".join(f"``{code}``" for code in codes if " " not in code)
+
+
+def _said(meaning: Meaning) -> str:
+    words = {
+        "zone": "<zone>",
+        "source": "<origin>",
+        "key": "the access key from <origin>",
+        "origin": "<origin>",
+        "detail": " (<detail>)",
+        "action": "<action>",
+        "host": "<host>",
+        "port": "<port>",
+        "status": "",
+        "clock": " by <n> seconds",
+    }
+    said = f"``… {meaning.reason}; {meaning.advice}.``".format(**words)
+    return said + (" |again|" if meaning.verdict in PASSING else "")
+
+
+def _about_sentences(said: list[str]) -> Iterator[str]:
+    for topic, notes in SENTENCES.items():
+        yield _heading(topic)
+        for words, note in notes.items():
+            found = [text for text in said if any(each in text for each in words)]
+            if not found:
+                raise SystemExit(f"make_errors.py has a note on {words}, which the code never says")
+            said = [text for text in said if text not in found]
+            yield _entry("", "\n\n".join(f"``{text}``" for text in dict.fromkeys(found)), note)
+    if said:
+        raise SystemExit(f"make_errors.py has no note on {said}")
+
+
+def _heading(topic: str) -> str:
+    return f"{topic}\n{'-' * len(topic)}"
+
+
+def _entry(codes: str, said: str, note: str) -> str:
+    head = f"{codes}\n\n" if codes else ""
+    paragraphs = (head + said).split("\n\n")
+    body = [_fill(paragraph) for paragraph in paragraphs]
+    return "\n\n".join([*body, textwrap.indent(_fill(note), "   ")])
+
+
+def _fill(text: str) -> str:
+    return textwrap.fill(text, 96, break_long_words=False, break_on_hyphens=False)
+
+
+def _sentences_in(tree: ast.AST) -> Iterator[str]:
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef) and function.name not in _NOT_SAID:
+            yield from _Said(function).sentences()
+
+
+class _Said:
+    """What one function says to users."""
+
+    def __init__(self, function: ast.FunctionDef) -> None:
+        self._function = function
+        self._variables = {
+            _name(node.targets[0]): node.value
+            for node in ast.walk(function)
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.JoinedStr)
+        }
+        self._parts = {
+            id(part)
+            for node in ast.walk(function)
+            if isinstance(node, ast.JoinedStr)
+            for part in list(ast.walk(node))[1:]
+        }
+
+    def sentences(self) -> Iterator[str]:
+        """Find what is shown, logged or raised, and what is handed on as a whole sentence."""
+        documentation = ast.get_docstring(self._function, clean=False)
+        for node in ast.walk(self._function):
+            if isinstance(node, ast.Call) and _name(node.func) in _SAYING and node.args:
+                text = self._text(node.args[0])
+                for argument in node.args[1:]:
+                    text = _FORMAT.sub(self._placeholder(argument), text, count=1)
+            elif isinstance(node, ast.Yield) and node.value:
+                text = self._text(node.value)
+                if not text[:1].isupper():
+                    continue
+            elif id(node) not in self._parts and isinstance(node, (ast.JoinedStr, ast.Constant)):
+                text = self._text(node)
+                if not text.endswith(".") or _FORMAT.search(text):
+                    continue
+            else:
+                continue
+            if text.count(" ") > 1 and text != documentation:
+                yield text.strip()
+
+    def _text(self, node: ast.AST) -> str:
+        """Give the text of a string, with names in angle brackets for what is filled in."""
+        if isinstance(node, ast.Name) and node.id in self._variables:
+            return self._text(self._variables[node.id])
+        if isinstance(node, ast.JoinedStr):
+            return "".join(self._text(part) for part in node.values)
+        if isinstance(node, ast.FormattedValue):
+            return self._placeholder(node.value)
+        return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+    def _placeholder(self, node: ast.AST) -> str:
+        return self._text(node) or FILLED_IN.get(ast.unparse(node), f"<{_name(node)}>")
+
+
+def _name(node: ast.AST) -> str:
+    """Give the last name in an expression."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    names = [part.id for part in ast.walk(node) if isinstance(part, ast.Name)]
+    return names[-1] if names else ""
+
+
+if __name__ == "__main__":
+    GUIDE.write_text(guide(), encoding="utf-8")

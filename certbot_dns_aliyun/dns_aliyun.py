@@ -99,7 +99,8 @@ class Authenticator(dns_common.DNSAuthenticator):
         run = self._current_run()
         wanted = [_record(achall) for achall in achalls]
         run.prepare(wanted)
-        run.at_once(self._perform, wanted)
+        for some in run.rounds(wanted):
+            run.at_once(self._perform, some)
         if self.conf("wait-for") == "nothing":
             run.pause(blind)
         else:

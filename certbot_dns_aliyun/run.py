@@ -19,6 +19,7 @@ from certbot_dns_aliyun.alidns.effort import PATIENCE, Effort
 from certbot_dns_aliyun.credentials.settings import Settings
 from certbot_dns_aliyun.names import is_possible
 from certbot_dns_aliyun.propagation.discovery import parse_servers
+from certbot_dns_aliyun.propagation.place import BadChainError
 from certbot_dns_aliyun.propagation.public_dns import PublicDns
 from certbot_dns_aliyun.propagation.question import NameServer
 from certbot_dns_aliyun.propagation.wait import wait_until_served
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from certbot_dns_aliyun.records.ledger import Ledger
 
 logger = logging.getLogger(__name__)
+
+#: A challenge's domain, and name and value of the TXT record that answers it.
+Challenge = tuple[str, str, str]
 
 #: Challenges in hand at once. Most of them wait for their zone's turn; the calls under way at once
 #: are far fewer (:data:`certbot_dns_aliyun.alidns.call.CONNECTIONS`).
@@ -72,7 +76,7 @@ class Run:
 
         return Ledger(Clients(self._settings), self._dns.places, self._work_dir)
 
-    def prepare(self, records: Sequence[tuple[str, str, str]]) -> None:
+    def prepare(self, records: Sequence[Challenge]) -> None:
         """Look up zones and name servers; remove what a killed run left; note what comes next.
 
         :raises certbot.errors.PluginError: for a name that DNS cannot hold
@@ -92,6 +96,20 @@ class Run:
         :raises certbot.errors.PluginError: if it cannot be added
         """
         self._ledger.add(name, value, self._effort)
+
+    def rounds(self, records: Sequence[Challenge]) -> list[list[Challenge]]:
+        """Split records into those that CNAMEs lead elsewhere, and the others.
+
+        The former go first: where they may not be added, nothing has been added yet.
+        """
+        led = [record for record in records if self._is_led(record[1])]
+        return [some for some in (led, [r for r in records if r not in led]) if some]
+
+    def _is_led(self, name: str) -> bool:
+        try:
+            return len(self._dns.places(name)[0].chain) > 1
+        except BadChainError:
+            return True
 
     def wait_until_served(self, longest: float, blind: float, alidns_alone: bool) -> None:
         """Wait until all name servers serve all records that were added.
@@ -133,7 +151,7 @@ class Run:
     def at_once(
         self,
         do: Callable[[str, str, str], None],
-        records: Sequence[tuple[str, str, str]],
+        records: Sequence[Challenge],
         despite_interrupt: bool = False,
     ) -> None:
         """Do something for all records at once; the first failure calls off the rest.

@@ -32,6 +32,8 @@ _CONNECT_SECONDS = 5.0
 _REPLY_SECONDS = 10.0
 #: A page of 500 records is some 150 kB.
 _BODY_LIMIT = 8 * 1024 * 1024
+#: OpenSSL's words for a peer that speaks no TLS, or none that is new enough.
+_NO_COMMON_TLS = ("UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "WRONG_VERSION_NUMBER")
 #: Alidns is one service for the whole world; the region is part of the form only.
 _REGION = "cn-hangzhou"
 
@@ -71,17 +73,18 @@ def send(request: Any, key: AccessKey, host: str) -> dict[str, Any]:
 
     reply = _json_object(body)
     request_id = clean_request_id(reply.get("RequestId"))
-    code = "" if 200 <= status < 300 and "Code" not in reply else clean_code(reply.get("Code"))
+    is_done = 200 <= status < 300 and "Code" not in reply
+    code = "" if is_done else clean_code(reply.get("Code"))
     logger.debug(
         "Alidns %s %s: %s (HTTP %d, request id %s, %.2f s)",
         action,
         zone,
-        code or "done",
+        "done" if is_done else code or "no reply of Alidns",
         status,
         request_id or "none",
         time.monotonic() - started,
     )
-    if not reply or (code and "Code" not in reply):
+    if not reply or not (is_done or code):
         raise fail("not from Alidns", status=status, retry_after=_retry_after(headers))
     if code:
         raise fail(
@@ -199,9 +202,11 @@ def failure_of(error: Exception) -> str:
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
         return "certificate refused"
     if isinstance(error, requests.exceptions.ProxyError):
-        return "proxy failed"
+        refused = any("Tunnel connection failed: 4" in str(cause) for cause in causes)
+        return "proxy refused" if refused else "proxy failed"
     if isinstance(error, requests.exceptions.SSLError):
-        return "TLS failed"
+        reasons = {getattr(cause, "reason", None) for cause in causes}
+        return "TLS refused" if any(r in _NO_COMMON_TLS for r in reasons) else "TLS failed"
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return "no connection"
     if isinstance(error, requests.exceptions.Timeout):

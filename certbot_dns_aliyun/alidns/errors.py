@@ -220,10 +220,20 @@ MEANINGS: dict[str, Meaning] = {
         "the proxy that HTTPS_PROXY names does not connect to {host}",
         "check the proxy, or list the host in NO_PROXY",
     ),
+    "proxy refused": Meaning(
+        Verdict.REFUSED,
+        "the proxy that HTTPS_PROXY names refuses to connect to {host}",
+        "check the user name and the password in HTTPS_PROXY, and what the proxy allows",
+    ),
+    "TLS refused": Meaning(
+        Verdict.REFUSED,
+        "what answers on port {port} of {host} speaks no TLS, or none that is new enough",
+        "check for a proxy or a firewall in between; TLS 1.2 or newer is needed",
+    ),
     "TLS failed": Meaning(
         Verdict.RETRY,
         "no TLS connection to {host} can be made",
-        "check for a proxy or a firewall that breaks TLS; TLS 1.2 or newer is needed",
+        "check for a proxy or a firewall that breaks TLS",
     ),
     "certificate refused": Meaning(
         Verdict.REFUSED,
@@ -289,8 +299,8 @@ def meaning_of(code: str, status: int) -> Meaning:
 
 
 def clean_code(text: object) -> str:
-    """Give an error code that came over the wire, or a plain word for what cannot be one."""
-    return text if isinstance(text, str) and _CODE.fullmatch(text) else "unreadable code"
+    """Give an error code that came over the wire, or nothing for what cannot be one."""
+    return text if isinstance(text, str) and _CODE.fullmatch(text) else ""
 
 
 def clean_request_id(text: object) -> str:
@@ -337,7 +347,7 @@ class AlidnsError(Exception):
         self.detail = detail
         self.meaning = meaning_of(code, status)
         self.verdict = self.meaning.verdict
-        self.maybe_done = self.verdict is Verdict.UNCLEAR
+        self.maybe_done = self.verdict is Verdict.UNCLEAR or self.meaning is _UNKNOWN
 
     def because(self) -> tuple[str, str]:
         """Give the reason, with the code behind it, and the advice for the user."""

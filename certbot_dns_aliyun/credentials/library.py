@@ -209,7 +209,7 @@ def _send(request: Any, options: dict[str, Any] | None = None) -> Any:
 
 def _refusal(request: Any, on_ecs: bool, status: int, body: bytes) -> AlidnsError:
     try:
-        code = clean_code(json.loads(body)["Code"])
+        code = clean_code(json.loads(body)["Code"]) or f"HTTP status {status}"
     except (ValueError, KeyError, TypeError, RecursionError):
         code = f"HTTP status {status}"
     verdict = meaning_of(code, status).verdict

@@ -43,11 +43,11 @@ _FIRST_ANSWER = 6.0
 #: Seconds after which an address that never answers with authority holds up the others no longer.
 _GRACE = 10.0
 #: Seconds at most for servers that have reason never to serve the value.
-_DOUBTFUL = 120.0
+_HOPELESS = 120.0
 #: Seconds after which servers without the value are held against those that the registry names.
 _SECOND_OPINION = 15.0
 #: Seconds after which the last full look at an address is too old to rely on.
-_FRESH = 1.0
+_FRESH = 0.2
 
 
 @dataclass(frozen=True)
@@ -221,8 +221,8 @@ class ZoneWatch:
 
     def _time_allowed(self) -> float:
         if not self.is_blind:
-            is_doubtful = (self.added_to or self.is_foreign) and not self.complete
-            return min(self._limits.longest, _DOUBTFUL if is_doubtful else math.inf)
+            is_hopeless = self.added_to and not self.complete
+            return min(self._limits.longest, _HOPELESS if is_hopeless else math.inf)
         return max(self._limits.blind, _FIRST_ANSWER if self._addresses else 0.0)
 
     async def _is_served_everywhere(self) -> bool:

@@ -213,12 +213,16 @@ class Ledger:
                 f"The CNAME records at {error.chain[0]} lead in a circle, or too far: {error}; "
                 "correct them."
             ) from None
+        refused = []
         for place in places:
             entry.place = place
             refusals = self._add_to_some_zone(entry, effort)
             if not refusals:
                 return
-        raise _cannot_add(entry.place, refusals) from None
+            refused.append((place, refusals))
+        # Only a record that excludes it shows that the CNAME is no wildcard's, and meant.
+        is_led = refused[0][1][-1].verdict is Verdict.CONFLICT
+        raise _cannot_add(*refused[-1 if is_led else 0]) from None
 
     def _add_to_some_zone(self, entry: Entry, effort: Effort) -> list[AlidnsError]:
         """Add a record to the first zone that takes it; returns the refusals if none does."""
@@ -324,4 +328,9 @@ def _cannot_add(place: Place, refusals: list[AlidnsError]) -> errors.PluginError
         what += f" to the zone {place.zone}, where public DNS has it (at {names})"
     if len(place.chain) > 1:
         what += f" (a CNAME leads there: {' → '.join(place.chain)})"
-    return errors.PluginError(sentence(what, telling))
+    by_hand = (
+        f" Or remove the CNAME record at {place.chain[-2]}, if it is not meant to lead there."
+        if len(place.chain) > 1
+        else ""
+    )
+    return errors.PluginError(sentence(what, telling) + by_hand)

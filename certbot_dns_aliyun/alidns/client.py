@@ -162,7 +162,7 @@ class Client:
         gate = self._gate(zone)
         with gate.turn(effort):
             try:
-                reply = self._send(request, effort)
+                return self._send(request, effort)
             except AlidnsError as error:
                 error.zone = zone
                 if error.verdict is Verdict.BUSY:
@@ -170,10 +170,8 @@ class Client:
                 elif error.verdict is Verdict.NOT_HERE or (
                     error.verdict is Verdict.DENIED and error.action == "AddDomainRecord"
                 ):
-                    gate.closed = error
+                    gate.close(error)
                 raise
-            gate.succeeded()
-            return reply
 
     def _gate(self, zone: str) -> ZoneGate:
         with self._lock:

@@ -15,9 +15,10 @@ from certbot_dns_aliyun.alidns.call import CONNECTIONS
 from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.alidns.errors import AlidnsError
 
-#: Documented for AddDomainRecord and for DeleteDomainRecord, an account.
+#: Documented are 60 for AddDomainRecord and as many for DeleteDomainRecord, an account; a call may
+#: arrive a little later than the one before it.
 #: https://help.aliyun.com/zh/dns/api-alidns-2015-01-09-quota
-CALLS_PER_SECOND = 60
+CALLS_PER_SECOND = 50
 
 _FIRST_INTERVAL = 0.1
 _LONGEST_INTERVAL = 2.0
@@ -27,11 +28,9 @@ _PAUSE = 1.0
 class ZoneGate:
     """Lets as many writes into a zone as the API takes at once.
 
-    One write goes first, then twice as many after each success; from the first refusal on
-    (LastOperationNotFinished) they go one at a time. So a zone that takes one at a time refuses a
-    single call, however many names there are.
-
-    :ivar closed: why no write to this zone can succeed, once the API has said so
+    One write goes first, then twice as many each time that so many at once have succeeded; from
+    the first refusal on (LastOperationNotFinished) they go one at a time. So a zone that takes one
+    at a time refuses a call or two, however many names there are.
     """
 
     def __init__(self) -> None:
@@ -39,9 +38,9 @@ class ZoneGate:
         self._limit = 1
         self._under_way = 0
         self._one_at_a_time = False
-        self.closed: AlidnsError | None = None
+        self._closed: AlidnsError | None = None
 
-    def turn(self, effort: Effort) -> _Turn:
+    def turn(self, effort: Effort) -> Turn:
         """Wait for one's turn; use it as a context around the call.
 
         :raises AlidnsError: if the zone is closed, or the effort was called off
@@ -50,24 +49,27 @@ class ZoneGate:
             while True:
                 if effort.called_off:
                     raise AlidnsError("called off")
-                if self.closed:
-                    raise copy.copy(self.closed)
+                if self._closed:
+                    raise copy.copy(self._closed)
                 if self._under_way < self._limit:
                     break
                 self._changed.wait(0.5)
             self._under_way += 1
-        return _Turn(self)
+            return Turn(self, is_at_limit=self._under_way == self._limit)
 
-    def _end(self) -> None:
+    def close(self, error: AlidnsError) -> None:
+        """Note why no write to this zone can succeed."""
         with self._changed:
-            self._under_way -= 1
+            self._closed = error
             self._changed.notify_all()
 
-    def succeeded(self) -> None:
-        """Note a write that was carried out."""
+    def end(self, succeeded_at_limit: bool) -> None:
+        """Note the end of a write; one that succeeded beside as many as may be raises the limit."""
         with self._changed:
-            if not self._one_at_a_time:
+            self._under_way -= 1
+            if succeeded_at_limit and not self._one_at_a_time:
                 self._limit = min(2 * self._limit, CONNECTIONS)
+            self._changed.notify(max(0, self._limit - self._under_way))
 
     def was_busy(self) -> None:
         """Note a write that was refused since another was under way.
@@ -80,9 +82,12 @@ class ZoneGate:
                 self._limit = 1
 
 
-class _Turn:
-    def __init__(self, gate: ZoneGate) -> None:
+class Turn:
+    """The context of one write to a zone."""
+
+    def __init__(self, gate: ZoneGate, is_at_limit: bool) -> None:
         self._gate = gate
+        self._is_at_limit = is_at_limit
 
     def __enter__(self) -> None:
         return None
@@ -93,7 +98,7 @@ class _Turn:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._gate._end()
+        self._gate.end(succeeded_at_limit=self._is_at_limit and error is None)
 
 
 class Rate:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
 from collections.abc import Iterable, Sequence
 
@@ -21,20 +22,28 @@ import dns.rdatatype
 import dns.resolver
 
 from certbot_dns_aliyun.propagation.question import NameServer
+from certbot_dns_aliyun.propagation.traffic import Traffic
 
 logger = logging.getLogger(__name__)
 
 #: Seconds for one answer of the resolver, all its servers and repetitions together.
 _LIFETIME = 5.0
+#: How the names begin that it is never asked for, not even on the way to names below.
+_VALIDATION_LABEL = b"_acme-challenge"
+
+#: [IPv6 address]:port, address:port or name:port, the port if it is not 53; an IPv6 address alone.
+_SERVER = re.compile(r"(?:\[([^]]+)\]|([^]:[]+))(?::([0-9]{1,5}))?|([^][]*:[^][]*:[^][]*)")
 
 
 class Discovery:
     """The resolver, as far as this plugin asks it. No question is answered twice.
 
     :param resolvers: addresses and ports of the resolvers to ask; empty for the machine's own
+    :ivar traffic: in which all questions of the run are asked
     """
 
     def __init__(self, resolvers: Sequence[tuple[str, int]] = ()) -> None:
+        self.traffic = Traffic()
         self._resolver = _make_resolver(resolvers)
         self._asked: dict[tuple[dns.name.Name, int], asyncio.Task[dns.message.Message | None]] = {}
         #: Whether the resolver answers at all; one that never did is not waited for again.
@@ -96,6 +105,8 @@ class Discovery:
         self, name: dns.name.Name, kind: dns.rdatatype.RdataType
     ) -> dns.message.Message | None:
         """Give the resolver's response, be it that there is no such name; None if none came."""
+        if name.labels[0] == _VALIDATION_LABEL:
+            return None
         if (name, kind) not in self._asked:
             self._asked[name, kind] = asyncio.ensure_future(self._resolve(name, kind))
         # Who waits may give up; others wait for the same answer.
@@ -111,9 +122,10 @@ class Discovery:
             return None
         response: dns.message.Message
         try:
-            answer = await self._resolver.resolve(
-                name, kind, raise_on_no_answer=False, search=False
-            )
+            async with self.traffic:
+                answer = await self._resolver.resolve(
+                    name, kind, raise_on_no_answer=False, search=False
+                )
             response = answer.response
         except dns.resolver.NXDOMAIN as error:
             response = error.response(name)  # type: ignore[no-untyped-call]
@@ -134,13 +146,9 @@ def parse_servers(text: str) -> list[tuple[str, int]]:
     """
     servers = []
     for item in text.replace(",", " ").split():
-        host, port = item, "53"
-        if item.startswith("["):
-            host, _, port = item[1:].partition("]")
-            port = port.lstrip(":") or "53"
-        elif item.count(":") == 1:
-            host, _, port = item.partition(":")
-        if not port.isdigit() or not 0 < int(port) < 65536:
+        match = _SERVER.fullmatch(item)
+        host, port = (match[1] or match[2] or match[4], match[3] or "53") if match else ("", "0")
+        if not 0 < int(port) < 65536:
             raise ValueError(item)
         try:
             found = socket.getaddrinfo(host, int(port), type=socket.SOCK_DGRAM)

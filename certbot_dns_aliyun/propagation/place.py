@@ -73,7 +73,7 @@ async def find_places(discovery: Discovery, validation_name: str) -> list[Place]
         place = Place(name, zone, tuple(servers) if zone else (), tuple(chain))
         if reply is None or reply.alias_of is None:
             return [*places, replace(place, is_absent=zone is None and reply is not None)]
-        if await _is_from_wildcard(servers, name, reply.alias_of):
+        if await _is_from_wildcard(discovery, servers, name, reply.alias_of):
             places.append(place)
         name = reply.alias_of
         if name in chain or len(chain) > _LONGEST_CHAIN:
@@ -115,33 +115,32 @@ async def _descend(
 ) -> tuple[str, list[NameServer], Reply | None]:
     """Go from a zone's servers down to those of the zone that a name is in."""
     for _ in range(_MOST_REFERRALS):
-        reply = await _first_useful(servers, name)
+        reply = await _first_useful(discovery, servers, name)
         if reply and reply.values:
             # Then nothing in the reply names the zone, which may be below the one that we know of.
-            reply = await _first_useful(servers, name, dns.rdatatype.SOA)
+            reply = await _first_useful(discovery, servers, name, dns.rdatatype.SOA)
         if reply is None or reply.zone is None or reply.zone == zone:
             return zone, servers, reply
         if not (is_within(reply.zone, zone) and is_within(name, reply.zone)):
             return zone, servers, None
         zone = reply.zone
         if reply.outcome is Outcome.AUTHORITATIVE:
-            # The same servers have the zone below, too; others may as well. But the resolver must
-            # not hear of the validation name, even where that is a zone of its own.
-            others = [] if zone == name else await discovery.name_servers(zone)
-            return zone, others or servers, reply
+            # The same servers have the zone below, too; others may as well.
+            return zone, await discovery.name_servers(zone) or servers, reply
         servers = await discovery.addresses(dict(reply.servers))
     return zone, servers, None
 
 
 async def _first_useful(
-    servers: list[NameServer], name: str, kind: dns.rdatatype.RdataType = dns.rdatatype.TXT
+    discovery: Discovery,
+    servers: list[NameServer],
+    name: str,
+    kind: dns.rdatatype.RdataType = dns.rdatatype.TXT,
 ) -> Reply | None:
     shuffled = random.sample(servers, min(len(servers), _ASKED_AT_ONCE * _BATCHES))
     while shuffled:
         batch, shuffled = shuffled[:_ASKED_AT_ONCE], shuffled[_ASKED_AT_ONCE:]
-        questions = [
-            asyncio.ensure_future(ask(server, name, kind, timeout=_TIMEOUT)) for server in batch
-        ]
+        questions = [asyncio.ensure_future(_ask(discovery, server, name, kind)) for server in batch]
         try:
             for question in asyncio.as_completed(questions):
                 reply = await question
@@ -153,9 +152,18 @@ async def _first_useful(
     return None
 
 
-async def _is_from_wildcard(servers: list[NameServer], name: str, target: str) -> bool:
+async def _ask(
+    discovery: Discovery, server: NameServer, name: str, kind: dns.rdatatype.RdataType
+) -> Reply:
+    async with discovery.traffic:
+        return await ask(server, name, kind, timeout=_TIMEOUT)
+
+
+async def _is_from_wildcard(
+    discovery: Discovery, servers: list[NameServer], name: str, target: str
+) -> bool:
     """Tell whether a CNAME answers for a name beside this one that cannot exist (RFC 4592, 2.2)."""
     above = name.partition(".")[2]
     label = secrets.token_hex(8)[: LONGEST_NAME - len(above) - 1]
-    reply = await _first_useful(servers, f"{label}.{above}")
+    reply = await _first_useful(discovery, servers, f"{label}.{above}")
     return reply is not None and reply.alias_of == target

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -74,27 +75,48 @@ class PublicDns:
         by_zone: dict[str, list[Served]] = {}
         for record in records:
             by_zone.setdefault(record.place.zone or record.zone, []).append(record)
-        watches = [self._watch(zone, served, limits) for zone, served in by_zone.items()]
+        servers = {zone: self._servers(zone, some) for zone, some in by_zone.items()}
+        load = Counter(
+            server.address
+            for zone, some in by_zone.items()
+            for server in servers[zone]
+            for _ in {record.place.name for record in some}
+        )
+        watches = []
+        for zone, some in by_zone.items():
+            busiest = max((load[server.address] for server in servers[zone]), default=0)
+            watches.append(self._watch(zone, some, servers[zone], limits, busiest))
         return watches, self._loop.start(_run_all(watches))
 
-    def _watch(self, zone: str, records: list[Served], limits: Limits) -> ZoneWatch:
+    def _servers(self, zone: str, records: list[Served]) -> Sequence[NameServer]:
+        servers = self._name_servers or records[0].place.servers
+        if servers or zone in (record.place.name for record in records):
+            return servers
+        return self._loop.start(self._discovery.name_servers(zone)).result()
+
+    def _watch(
+        self,
+        zone: str,
+        records: list[Served],
+        servers: Sequence[NameServer],
+        limits: Limits,
+        names_at_once: int,
+    ) -> ZoneWatch:
         wanted: dict[str, set[str]] = {}
         for record in records:
             wanted.setdefault(record.place.name, set()).add(record.value)
-        servers = self._name_servers or records[0].place.servers
-        if not servers and zone not in wanted:
-            servers = self._loop.start(self._discovery.name_servers(zone)).result()
-        added_to = next(
-            (r.zone for r in records if zone != r.zone and is_within(zone, r.zone)), None
-        )
         watch = ZoneWatch(
             zone,
             servers,
             {name: frozenset(values) for name, values in wanted.items()},
             limits,
             second_opinion=None if self._name_servers else self._public_servers,
+            traffic=self._discovery.traffic,
+            names_at_once=names_at_once,
         )
-        watch.added_to = added_to
+        watch.added_to = next(
+            (r.zone for r in records if zone != r.zone and is_within(zone, r.zone)), None
+        )
         watch.is_absent = any(record.place.is_absent for record in records)
         return watch
 

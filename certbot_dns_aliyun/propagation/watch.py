@@ -20,6 +20,7 @@ from datetime import datetime, timezone
 from typing import Any, Callable
 
 from certbot_dns_aliyun.propagation.question import NameServer, Outcome, ask
+from certbot_dns_aliyun.propagation.traffic import Traffic
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +31,6 @@ _MOST_PROBES_A_NAME = 16
 _FEWEST_PROBES_A_NAME = 2
 #: How many times as many they are once machines behind the address were found to disagree.
 _DISAGREEMENT = 3
-#: Questions under way at once, over all addresses of a zone.
-_QUESTIONS_AT_ONCE = 64
 
 #: Seconds between two looks at an address that lacks a value, and their share of the time waited.
 _SHORTEST_PAUSE = 0.1
@@ -96,6 +95,8 @@ class ZoneWatch:
     :param servers: its name servers' addresses; none if they are not known
     :param wanted: for each name the values that must be served there, all of them
     :param second_opinion: finds the name servers of a name without trusting the resolver
+    :param traffic: in which the questions are asked; one for all watches of a run
+    :param names_at_once: how many names the busiest of its servers is asked for, all zones together
     :ivar added_to: the zone that the records were added to, where public DNS has a zone below it
     :ivar is_absent: whether the top-level domain's servers say that there is no such zone
     :ivar switched: whether the name servers are those of the second opinion
@@ -108,6 +109,8 @@ class ZoneWatch:
         wanted: dict[str, frozenset[str]],
         limits: Limits,
         second_opinion: Callable[[str], Awaitable[list[NameServer]]] | None = None,
+        traffic: Traffic | None = None,
+        names_at_once: int = 0,
     ) -> None:
         self.zone = zone
         self.servers = list(servers)
@@ -119,14 +122,15 @@ class ZoneWatch:
         self._wanted = wanted
         self._limits = limits
         self._addresses: list[_Address] = []
+        self._traffic = traffic or Traffic()
         self._probes_a_name = min(
-            max(_PROBES // len(wanted), _FEWEST_PROBES_A_NAME), _MOST_PROBES_A_NAME
+            max(_PROBES // max(names_at_once, len(wanted)), _FEWEST_PROBES_A_NAME),
+            _MOST_PROBES_A_NAME,
         )
 
     async def run(self) -> None:
         """Watch until all is served or the time is up; what came of it, the properties tell."""
         started = time.monotonic()
-        self._questions = asyncio.Semaphore(_QUESTIONS_AT_ONCE)
         self._changed = asyncio.Event()
         followers = self._follow_all()
         checking = None
@@ -242,7 +246,7 @@ class ZoneWatch:
             not address.server.is_alidns
             and any(a.complete for a in own)
             and all(
-                (a.complete and now - a.complete_at >= self._limits.others) or a.is_out(now)
+                now - a.complete_at >= self._limits.others if a.complete else a.is_out(now)
                 for a in own
             )
         )
@@ -253,7 +257,8 @@ class ZoneWatch:
             if address.complete:
                 address.wake.clear()
                 await address.wake.wait()
-            first = min(address.missing)
+            # The one added last: when that is served, the others most likely are.
+            first = next(name for name in reversed(self._wanted) if name in address.missing)
             await self._look(address, [first], probes=1)
             if address.outcome is Outcome.SILENT and address.authoritative_at is None:
                 address.over_tcp = not address.over_tcp
@@ -294,7 +299,7 @@ class ZoneWatch:
 
     async def _question(self, address: _Address, name: str) -> bool | None:
         """Ask an address for a name: whether it serves all values; None if that is not known."""
-        async with self._questions:
+        async with self._traffic:
             reply = await ask(address.server, name, tcp=address.over_tcp)
         if reply.outcome is not address.outcome:
             logger.debug("Name server %s %s", address.server, reply.outcome.value)

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 _FOLDER = "dns-aliyun"
 _SUFFIX = ".journal"
+#: Seconds, a week, after which a doubt about a record is not worth another warning.
+_OLD = 7 * 24 * 60 * 60
 #: Far more than the lines of the largest order; a larger file is none of ours.
 _SIZE_LIMIT = 4 * 1024 * 1024
 
@@ -40,12 +43,14 @@ class Journal:
     Where it cannot be written, a warning says so, once, and the run goes on without.
 
     :param path: the file; made when there is something to write
+    :ivar is_old: whether nothing was written to it for a week
     :ivar tried: lines about zones that may not exist
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.is_damaged = False
+        self.is_old = False
         self.tried: set[Line] = set()
         self._lock = threading.Lock()
         self._file: int | None = None
@@ -162,6 +167,7 @@ class Journal:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             content = os.read(file, _SIZE_LIMIT)
+            self.is_old = time.time() - os.fstat(file).st_mtime > _OLD
         except OSError:
             os.close(file)
             return False

@@ -122,7 +122,8 @@ class Ledger:
                         what,
                         _by_hand(entry),
                     )
-                journal.gone(line)
+                if seen or journal.is_old:
+                    journal.gone(line)
             journal.close()
 
     def _recover(self, entry: Entry, effort: Effort) -> bool:
@@ -216,6 +217,11 @@ class Ledger:
         refused = []
         for place in places:
             entry.place = place
+            if not zone_candidates(place.name):
+                raise errors.PluginError(
+                    f"A CNAME record leads from {' to '.join(place.chain)}, which is in no zone "
+                    "that could hold a TXT record; correct it."
+                )
             refusals = self._add_to_some_zone(entry, effort)
             if not refusals:
                 return
@@ -246,7 +252,7 @@ class Ledger:
                     error.verdict is Verdict.DENIED and zone != guess
                 ):
                     continue
-                if error.verdict is Verdict.CONFLICT:
+                if error.verdict in (Verdict.CONFLICT, Verdict.DENIED):
                     return refusals
                 raise _cannot_add(entry.place, [error]) from None
             entry.record_id = added.record_id

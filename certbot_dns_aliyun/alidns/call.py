@@ -64,7 +64,7 @@ def send(request: Any, key: AccessKey, host: str) -> dict[str, Any]:
             allow_redirects=False,
             stream=True,
         ) as response:
-            body = _body(response, started + _CONNECT_SECONDS + _REPLY_SECONDS)
+            body = read_body(response, started + _CONNECT_SECONDS + _REPLY_SECONDS)
             status, headers = response.status_code, response.headers
     except _TooMuch:
         raise fail("not from Alidns") from None
@@ -147,7 +147,7 @@ class _TooMuch(Exception):
     """A body of a length that no reply of the API has."""
 
 
-def _body(response: requests.Response, deadline: float) -> bytes:
+def read_body(response: requests.Response, deadline: float) -> bytes:
     """Read a body as it comes in, so that one that trickles is noticed."""
     # urllib3 has read1 since 2.1; before, a trickling body is waited for.
     read = getattr(response.raw, "read1", response.raw.read)

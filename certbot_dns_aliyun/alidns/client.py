@@ -35,6 +35,9 @@ _FIRST_WAIT_ELSE = 1.0
 _LONGEST_WAIT = 10.0
 _LONGEST_WAIT_ASKED_FOR = 60.0
 
+#: Verdicts that another key may not get; RAM revokes the sessions of a role by denying all.
+_KEY_AT_FAULT = (Verdict.RENEW, Verdict.DENIED)
+
 #: Verdicts that leave no doubt about earlier tries: no record can be in such a zone.
 _NOTHING_DONE = (Verdict.NOT_HERE, Verdict.DENIED)
 
@@ -187,7 +190,7 @@ class Client:
             try:
                 reply = send(request(), key, self._host)
             except AlidnsError as error:
-                if error.verdict is not Verdict.RENEW or not self._source.renew(key):
+                if error.verdict not in _KEY_AT_FAULT or not self._source.renew(key):
                     raise
                 reply = send(request(), self._source.get(), self._host)
         except AlidnsError as error:

@@ -23,7 +23,7 @@ from typing import Any, Callable
 import urllib3.exceptions
 from certbot import errors
 
-from certbot_dns_aliyun.alidns.call import _body, failure_of, session
+from certbot_dns_aliyun.alidns.call import failure_of, read_body, session
 from certbot_dns_aliyun.alidns.errors import PASSING, AlidnsError, Verdict, clean_code, meaning_of
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 
@@ -41,6 +41,8 @@ _EARLY = 300.0
 _UNKNOWN_LIFE = 60.0
 #: Seconds between two attempts at a new key while the old one is still good.
 _PAUSE = 20.0
+#: Seconds between two keys got in place of rejected ones: what is denied may be denied to all.
+_RENEWAL_PAUSE = 10.0
 
 #: The library has global state; one thread at a time uses it.
 _library_lock = threading.RLock()
@@ -65,6 +67,7 @@ class LibrarySource(KeySource):
         self._current: AccessKey | None = None
         self._until = 0.0
         self._expires = 0.0
+        self._renewed = -_RENEWAL_PAUSE
 
     def get(self) -> AccessKey:
         """See :meth:`KeySource.get`; one thread gets a key, the others wait for it."""
@@ -82,7 +85,9 @@ class LibrarySource(KeySource):
     def renew(self, rejected: AccessKey) -> bool:
         """See :meth:`KeySource.renew`; once for all threads that hold the rejected key."""
         with self._lock:
-            if self._current == rejected:
+            now = time.monotonic()
+            if self._current == rejected and now - self._renewed >= _RENEWAL_PAUSE:
+                self._renewed = now
                 self._provider = None
                 self._current = self._fetch()
             return self._current != rejected
@@ -192,7 +197,7 @@ def _send(request: Any, options: dict[str, Any] | None = None) -> Any:
             # Keys go through a proxy within TLS alone.
             proxies={"no_proxy": urllib.parse.urlsplit(url).hostname} if is_plain else None,
         ) as reply:
-            content = _body(reply, started + connecting + reading)
+            content = read_body(reply, started + connecting + reading)
     except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
         code = failure_of(error)
         if on_ecs and code == "no connection":

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import re
 import socket
+import time
 from collections.abc import Iterable, Sequence
 
 import dns.asyncresolver
@@ -46,8 +47,9 @@ class Discovery:
         self.traffic = Traffic()
         self._resolver = _make_resolver(resolvers)
         self._asked: dict[tuple[dns.name.Name, int], asyncio.Task[dns.message.Message | None]] = {}
-        #: Whether the resolver answers at all; one that never did is not waited for again.
-        self._answers: bool | None = None
+        self._has_answered = False
+        #: Monotonic time until which a resolver that has never answered is not asked again.
+        self._left_alone_until = 0.0
 
     async def zone_of(self, name: str) -> str | None:
         """Find the zone of the name above a validation name, by SOA records (RFC 1034, 4.2.1).
@@ -118,7 +120,7 @@ class Discovery:
     async def _resolve(
         self, name: dns.name.Name, kind: dns.rdatatype.RdataType
     ) -> dns.message.Message | None:
-        if self._resolver is None or self._answers is False:
+        if self._resolver is None or time.monotonic() < self._left_alone_until:
             return None
         response: dns.message.Message
         try:
@@ -130,11 +132,11 @@ class Discovery:
         except dns.resolver.NXDOMAIN as error:
             response = error.response(name)  # type: ignore[no-untyped-call]
         except (dns.exception.DNSException, OSError) as error:
-            if isinstance(error, dns.exception.Timeout) and self._answers is None:
-                self._answers = False
+            if isinstance(error, dns.exception.Timeout) and not self._has_answered:
+                self._left_alone_until = time.monotonic() + _LIFETIME
             logger.debug("The resolver does not answer for %s %s: %s", name, kind.name, error)
             return None
-        self._answers = True
+        self._has_answered, self._left_alone_until = True, 0.0
         return response
 
 

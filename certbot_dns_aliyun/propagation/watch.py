@@ -133,18 +133,21 @@ class ZoneWatch:
         started = time.monotonic()
         self._changed = asyncio.Event()
         followers = self._follow_all()
-        checking = None
+        checking: asyncio.Future[list[NameServer]] | None = None
+        check_at = started + (_SECOND_OPINION if self.servers else 0.0)
         try:
             while time.monotonic() - started < self._time_allowed():
                 if await self._is_served_everywhere():
                     self.served_since = datetime.now(timezone.utc)
                     return
-                if time.monotonic() - started >= _SECOND_OPINION and not checking:
+                if checking and checking.done():
+                    if checking.result():
+                        self.switched, self.servers = bool(self.servers), checking.result()
+                        await _end(followers)
+                        followers = self._follow_all()
+                    checking, check_at = None, time.monotonic() + _SECOND_OPINION
+                if not checking and time.monotonic() >= check_at:
                     checking = asyncio.ensure_future(self._check_servers())
-                if checking and checking.done() and checking.result() and not self.switched:
-                    self.switched, self.servers = True, checking.result()
-                    await _end(followers)
-                    followers = self._follow_all()
                 self._changed.clear()
                 with contextlib.suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), 0.2)

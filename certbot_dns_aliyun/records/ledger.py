@@ -30,6 +30,10 @@ logger = logging.getLogger(__name__)
 
 #: Seconds after which a call that was under way has surely ended, one way or the other.
 _UNDER_WAY = 20.0
+_CANNOT_LIST = (
+    "the access key lacks the permission alidns:DescribeDomainRecords on "
+    "acs:alidns:*:*:domain/{}, with which it could be found"
+)
 #: Seconds between two looks for a record whose adding may still be under way at the API.
 _SECOND_LOOK = 2.0
 
@@ -117,11 +121,8 @@ class Ledger:
                 if seen:
                     logger.info("%s is removed", what)
                 else:
-                    logger.warning(
-                        "%s may be left: the access key may not list records.%s",
-                        what,
-                        _by_hand(entry),
-                    )
+                    why = _CANNOT_LIST.format(entry.zone)
+                    logger.warning("%s may be left: %s.%s", what, why, _by_hand(entry))
                 if seen or journal.is_old:
                     journal.gone(line)
             journal.close()
@@ -292,7 +293,7 @@ class Ledger:
                 return None  # there is no such zone, so nothing in it
             return sentence(f"{what} could not be removed", error) + _by_hand(entry)
         return (
-            f"{what} may be left: its id never arrived, and the access key may not list records."
+            f"{what} may be left: its id never arrived, and {_CANNOT_LIST.format(entry.zone)}."
             + _by_hand(entry)
         )
 
@@ -323,6 +324,8 @@ def _cannot_add(place: Place, refusals: list[AlidnsError]) -> errors.PluginError
         next((e for e in reversed(refusals) if e.verdict is not Verdict.NOT_HERE), refusals[0]),
     )
     others = [error.zone for error in refusals if error is not telling]
+    if telling.code == "no account":
+        others = []
     if others and telling.verdict is Verdict.NOT_HERE:
         telling.zone += f" (or {', '.join(others)})"
     elif others and telling.zone != place.zone:

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from tests.world import World
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints what tests counted: record_property("figure", ...)."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "figure":
+                terminalreporter.write_line(str(value))
+
+
 @pytest.fixture(scope="session")
 def own_network() -> Iterator[None]:
     """Moves this process into its namespace, once; skips where that cannot be done."""

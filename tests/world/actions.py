@@ -120,9 +120,9 @@ class Alidns:
     def _zone(self, action: str, key: Key, name: str) -> Zone:
         if self.ram_first:
             self._allow(action, key, f"domain/{name}", f"domain/{name.lower()}")
-        _check_domain_name(name)
         zone = self.records.zones.get(name.lower())
         if zone is None:
+            _check_domain_name(name)
             raise ApiError("InvalidDomainName.NoExist")
         if zone.account != key.account:
             raise ApiError("IncorrectDomainUser")

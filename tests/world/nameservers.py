@@ -22,9 +22,11 @@ from dnslib import (
     EDNS0,
     MX,
     NS,
+    NSEC,
     QTYPE,
     RCODE,
     RR,
+    RRSIG,
     SOA,
     TXT,
     A,
@@ -62,7 +64,9 @@ class Query:
 class Server:
     """One address of one name server. The same `name` on several makes them addresses of one
     name server; `machines` are the lags of several machines behind the one address.
-    `behaviour` may be changed while it runs, but for "dead", which is bound to nothing."""
+    `behaviour` may be changed while it runs, but for "dead", which is bound to nothing.
+    `signed`: each answer comes with signatures (RFC 4034), whether or not they were asked for;
+    they hold for a reader who does not check them."""
 
     lag: float = 0.2
     name: str = ""
@@ -73,6 +77,7 @@ class Server:
     udp: bool = True
     tcp: bool = True
     ipv6: bool = False
+    signed: bool = False
     address: str = ""
     content: Zone | None = None
     zones: list[Zone] = field(default_factory=list)
@@ -151,6 +156,8 @@ class Answerer(BaseResolver):  # type: ignore[misc]
         elif server.behaviour != "lame":
             lag = server.lag_for(query.port)
             answer(reply, server.zones, query.name, query.type, lag, server.vanishes)
+            if server.signed:
+                sign(reply)
         finish(request, reply, handler, query)
         return reply
 
@@ -178,6 +185,20 @@ def answer(
         if target is None:
             return
         name = target
+
+
+def sign(reply: DNSRecord) -> None:
+    """Put signatures beside all that was answered, and a denial beside what was not."""
+    for section, add in ((reply.rr, reply.add_answer), (reply.auth, reply.add_auth)):
+        kinds = {(str(rr.rname).rstrip("."), rr.rtype, rr.ttl) for rr in section}
+        for owner, kind, ttl in kinds:
+            if kind == QTYPE.SOA and section is reply.auth:
+                denial = NSEC("\\000." + owner, ["RRSIG", "NSEC"])
+                add(RR(owner, QTYPE.NSEC, rdata=denial, ttl=ttl))
+            labels, now = len(owner.split(".")), int(time.time())
+            dates = (now + 86400, now - 3600)
+            data = RRSIG(kind, 13, labels, ttl, *dates, 12345, owner, b"signature" * 7)
+            add(RR(owner, QTYPE.RRSIG, rdata=data, ttl=ttl))
 
 
 def enclosing(zones: Iterable[Zone], name: str) -> Zone | None:
@@ -226,7 +247,7 @@ class View:
             return aliases[0].value.rstrip(".").lower()
         reply.add_answer(*fitting)
         if not fitting and not (type in ("A", "AAAA") and self._host(reply, name, type)):
-            reply.add_auth(_soa(self.zone))
+            reply.add_auth(soa(self.zone))
             known = exists or found or name in self.zone.glue
             reply.header.rcode = RCODE.NOERROR if known or reply.rr else RCODE.NXDOMAIN
         return None
@@ -244,7 +265,7 @@ class View:
         if type in ("NS", "ANY"):
             made += [RR(name, QTYPE.NS, rdata=NS(each), ttl=86400) for each in self.zone.ns_names]
         if type in ("SOA", "ANY"):
-            made.append(_soa(self.zone))
+            made.append(soa(self.zone))
         return made
 
     def _host(self, reply: DNSRecord, name: str, type: str) -> bool:
@@ -279,7 +300,7 @@ def _rdata(record: Record) -> Any:
     return kinds[record.type](value)
 
 
-def _soa(zone: Zone) -> RR:
+def soa(zone: Zone) -> RR:
     primary = zone.ns_names[0] if zone.ns_names else "ns." + zone.apex
     times = (int(time.time()), 3600, 1200, 86400, zone.negative_ttl)
     data = SOA(primary, "hostmaster.hichina.com", times)
@@ -350,10 +371,10 @@ class _RoomyUDPServer(UDPServer):  # type: ignore[misc]
 class Listener:
     """dnslib's server on one address and transport, in a thread."""
 
-    def __init__(self, answerer: BaseResolver, address: str, tcp: bool) -> None:
+    def __init__(self, answerer: BaseResolver, address: str, tcp: bool, port: int = 53) -> None:
         quiet = DNSLogger("-request,-reply,-truncated,-error", prefix=False)
         kind = _RoomyTCPServer if tcp else _RoomyUDPServer
-        dns = DNSServer(answerer, address=address, port=53, tcp=tcp, logger=quiet, server=kind)
+        dns = DNSServer(answerer, address=address, port=port, tcp=tcp, logger=quiet, server=kind)
         self._server = dns.server
         self._tcp = tcp
         self._thread = threading.Thread(
@@ -379,9 +400,10 @@ class Listener:
 
 
 def listeners(
-    answerer: BaseResolver, address: str, udp: bool = True, tcp: bool = True
+    answerer: BaseResolver, address: str, udp: bool = True, tcp: bool = True, port: int = 53
 ) -> list[Listener]:
-    return [Listener(answerer, address, over) for over in (False, True) if (tcp if over else udp)]
+    transports = [over_tcp for over_tcp in (False, True) if (tcp if over_tcp else udp)]
+    return [Listener(answerer, address, over_tcp, port) for over_tcp in transports]
 
 
 def stop_all(running: list[Listener]) -> None:

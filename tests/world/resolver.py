@@ -68,6 +68,10 @@ class Resolver(BaseResolver):  # type: ignore[misc]
         if self.behaviour != "missing":
             self._public = listeners(_Desk(self, ADDRESS), ADDRESS)
 
+    def open_desk(self, address: str, port: int = 53) -> None:
+        """Listen elsewhere, too: a resolver that is in no resolv.conf, and behaves well."""
+        self._private += listeners(_Desk(self, address), address, port=port)
+
     def stop(self) -> None:
         stop_all(self._public)
         stop_all(self._private)
@@ -229,4 +233,5 @@ def _found(reply: DNSRecord) -> Found:
     else:
         seconds = min((min(rr.ttl, rr.rdata.times[4]) for rr in soas), default=0)
     until = time.monotonic() + seconds
-    return Found(reply.header.rcode, list(reply.rr), [] if reply.rr else soas, until)
+    answers = [rr for rr in reply.rr if rr.rtype != QTYPE.RRSIG]
+    return Found(reply.header.rcode, answers, [] if answers else soas, until)

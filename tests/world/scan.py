@@ -19,6 +19,7 @@ TELLTALES = (
     b"SignatureNonce'",
     b"AccessKeyId=",
     b"SecurityToken=",
+    b"OIDCToken=",
 )
 SIGNATURE = re.compile(rb"(?=([A-Za-z0-9+/]{27}=))")
 SHORTEST = 6

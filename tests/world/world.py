@@ -12,11 +12,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Callable, Union
 
+from dnslib import NS, QTYPE, RR
+
 from . import letsencrypt, namespace
 from .alidns import ADDRESS, HOST, AlidnsServer
 from .ca import Ca, certificates, pebble
 from .certbot import Argument, Certbot, Outcome, find_venv
-from .nameservers import NameServers, Query, Server, enclosing
+from .nameservers import NameServers, Query, Server, address_rr, enclosing
 from .ram import Key, zone_policy
 from .records import Records, Zone
 from .resolver import ADDRESS as RESOLVER_ADDRESS
@@ -59,6 +61,8 @@ class World:
         self.alidns = AlidnsServer(self.loop, self.records, tls_context(HOST), **api)
         self.scan = Scan(self._secrets, self.alidns.signatures)
         self.scan.watch_folder(self.folder)
+        self.more_secrets: list[Callable[[], Iterable[str]]] = []
+        self.at_the_end: list[Callable[[], None]] = []
         self.leaves_records = False
         self.began = time.monotonic()
         self._hosts = namespace.HOSTS + (f"{ADDRESS} {HOST}\n" if api_in_hosts_file else "")
@@ -94,6 +98,8 @@ class World:
     def stop(self) -> None:
         if "certbot" in self.__dict__:
             self.certbot.stop()
+        for stop in self.at_the_end:
+            stop()
         if self._letsencrypt:
             self._letsencrypt.refuse_connections()
         self.alidns.web.refuse_connections()
@@ -130,6 +136,10 @@ class World:
         servers = list(servers) or [Server(lag=lag) for lag in self.lags]
         self._serve(zone, servers, delegate)
         return zone
+
+    def tld(self, name: str) -> Zone:
+        """A top-level domain's zone, to put records into: a company may have one."""
+        return self._tld(name)
 
     def add_key(self, key: Key) -> Key:
         return self.alidns.add_key(key)
@@ -184,10 +194,23 @@ class World:
         return command + [word for name in names for word in ("-d", name)]
 
     @property
+    def all_zones(self) -> list[Zone]:
+        """Every zone below the top-level domains, wherever it is hosted."""
+        return list(self._contents)
+
+    @property
     def slowest_lag(self) -> float:
         """How far behind the slowest name server of any zone is."""
         all_servers = [each for many in self.nameservers.delegations.values() for each in many]
         return max(each.slowest for each in all_servers if each.behaviour == "ok")
+
+    def hide_behind(self, apex: str, servers: Sequence[Server]) -> None:
+        """Let certbot's resolver name other servers of a zone than the registry does; the CA
+        sees what the registry says."""
+        names = [RR(apex, QTYPE.NS, rdata=NS(server.name), ttl=60) for server in servers]
+        self.resolver.lie(apex, "NS", *names)
+        for server in servers:
+            self.resolver.lie(server.name, "A", address_rr(server.name, server.address))
 
     # How it hangs together
 
@@ -254,7 +277,8 @@ class World:
         self._tld("net").glue = dict(self._root.glue)
 
     def _secrets(self) -> list[str]:
-        return [word for key in self.alidns.keys.values() for word in key.secrets]
+        words = [word for key in list(self.alidns.keys.values()) for word in key.secrets]
+        return words + [word for more in self.more_secrets for word in more()]
 
     def _check_outcome(self, outcome: Outcome) -> None:
         self.scan.check(outcome.stdout, outcome.stderr, outcome.log_text)

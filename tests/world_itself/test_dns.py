@@ -162,3 +162,28 @@ def test_a_zone_that_is_served_elsewhere(make_world: MakeWorld) -> None:
     add(world, "ours", rr="www")
     assert texts(ADDRESS, "www.example.com") == ["elsewhere"]
     assert texts("127.0.1.1", "www.example.com") == ["ours"]
+
+
+def test_a_signed_answer_has_signatures_and_denials(make_world: MakeWorld) -> None:
+    world = make_world({"example.com": [Server(lag=0.0, signed=True)]})
+    add(world)
+    assert [rrset.rdtype for rrset in ask("127.0.1.1", NAME).answer] == [
+        dns.rdatatype.TXT,
+        dns.rdatatype.RRSIG,
+    ]
+    denial = ask("127.0.1.1", "nothing.example.com").authority
+    assert {dns.rdatatype.NSEC, dns.rdatatype.RRSIG} <= {rrset.rdtype for rrset in denial}
+
+
+def test_a_resolver_may_hide_what_another_one_tells(make_world: MakeWorld) -> None:
+    world = make_world()
+    world.hide_behind("example.com", [Server(name="ns.corp.example", address="127.0.9.9")])
+    world.resolver.open_desk("127.0.0.55")
+    seen = {
+        address: [
+            str(record) for rrset in ask(address, "example.com", "NS").answer for record in rrset
+        ]
+        for address in (ADDRESS, "127.0.0.55")
+    }
+    assert seen[ADDRESS] == ["ns.corp.example."]
+    assert sorted(seen["127.0.0.55"]) == ["dns1.hichina.com.", "dns2.hichina.com."]

@@ -1,0 +1,60 @@
+"""What several end-to-end tests ask of a world and of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.world import Outcome, Record, World
+from tests.world.resolver import FOR_THE_CA
+
+MakeWorld = Callable[..., World]
+
+RECORD = "_acme-challenge.example.com"
+
+
+def screen(outcome: Outcome) -> str:
+    """What the user saw, however the lines were broken."""
+    return " ".join(outcome.text.split())
+
+
+def assert_issued(outcome: Outcome, world: World, *names: str) -> None:
+    """The run succeeded, and the newest lineage's certificate is for exactly these names."""
+    assert outcome.ok, outcome
+    assert world.certbot.names(names[0].replace("*.", "")) == sorted(names)
+    assert not world.records.left()
+
+
+def assert_refused(outcome: Outcome, *words: str) -> None:
+    """The run failed, and said all of this, as a sentence and not as a traceback."""
+    assert not outcome.ok, outcome
+    for word in words:
+        assert word in screen(outcome), outcome
+    assert "unexpected error" not in outcome.text, outcome
+    assert "Traceback" not in outcome.text, outcome
+
+
+def actions(world: World) -> list[str]:
+    """The API actions that were called, in order."""
+    return [call.action for call in world.alidns.calls]
+
+
+def values_at(world: World, rr: str, zone: str = "example.com") -> list[str]:
+    """The values that stand at an RR now."""
+    return [record.value for record in world.records.zones[zone].beside(rr)]
+
+
+def ca_asked_at(world: World, name: str = RECORD) -> float:
+    """When the CA looked for a validation name for the first time."""
+    return min(query.at for query in world.resolver.asked(name, "TXT", FOR_THE_CA))
+
+
+def served_everywhere_at(made: list[Record], slowest_lag: float) -> float:
+    """When the slowest name server began to serve the last of some records."""
+    return max(record.added_at for record in made) + slowest_lag
+
+
+def seconds_waited(world: World) -> float:
+    """From the last record added to the first one removed."""
+    made = world.records.made()
+    removed = [record.removed_at for record in made if record.removed_at is not None]
+    return min(removed) - max(record.added_at for record in made)

@@ -1,0 +1,113 @@
+"""A person at a terminal: asked for the file, and told what is going on."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.helpers import assert_issued, screen
+from tests.world import World
+
+pytestmark = pytest.mark.newest
+
+
+class Terminal:
+    """A certbot that runs at a terminal, with somebody who reads and types."""
+
+    def __init__(self, world: World, *arguments: str) -> None:
+        self.text = ""
+        self._world = world
+        certbot = world.certbot
+        command = [str(certbot.venv / "bin" / "certbot"), *arguments]
+        command += certbot._own_options(command, interactive=True)
+        command.remove("--force-interactive")  # a terminal says so by itself
+        self._ours, theirs = pty.openpty()
+        self._process = subprocess.Popen(
+            command, env=certbot._environment({}), stdin=theirs, stdout=theirs, stderr=theirs
+        )
+        os.close(theirs)
+
+    def read_until(self, text: str, seconds: float = 30) -> None:
+        end = time.monotonic() + seconds
+        while text not in self.text:
+            assert time.monotonic() < end, f"{text!r} did not come:\n{self.text}"
+            if not self._read():
+                break
+        assert text in self.text, self.text
+
+    def type(self, line: str | Path) -> None:
+        os.write(self._ours, f"{line}\n".encode())
+
+    def wait(self, seconds: float = 60) -> int:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self._read():
+            pass
+        status = self._process.wait(5)
+        self._world.scan.check(self.text)
+        return status
+
+    def _read(self) -> bool:
+        """Read what has come; False when nothing more will."""
+        if not select.select([self._ours], [], [], 0.5)[0]:
+            return self._process.poll() is None
+        try:
+            data = os.read(self._ours, 65536)
+        except OSError:  # what Linux says when the other side was closed
+            return False
+        self.text += data.decode(errors="replace")
+        return bool(data)
+
+
+def test_the_file_is_asked_for(world: World) -> None:
+    ini = world.credentials_ini()
+    terminal = Terminal(world, "certonly", "-a", "dns-aliyun", "-d", "example.com")
+    terminal.read_until("credentials INI file")
+    terminal.type(ini)
+    assert terminal.wait() == 0, terminal.text
+    assert world.certbot.names("example.com") == ["example.com"]
+    assert (
+        f"dns_aliyun_credentials = {ini}" in world.certbot.renewal_file("example.com").read_text()
+    )
+
+
+def test_a_wrong_file_is_asked_for_again(world: World) -> None:
+    bad = world.write_ini(b"dns_aliyun_access_key: LTAI5tWrongSign\n", "bad.ini")
+    good = world.credentials_ini()
+    terminal = Terminal(world, "certonly", "-a", "dns-aliyun", "-d", "example.com")
+    terminal.read_until("credentials INI file")
+    terminal.type("/nowhere/at-all.ini")
+    terminal.read_until("File not found: /nowhere/at-all.ini")
+    terminal.type(bad)
+    terminal.read_until("is not of the form key = value")
+    terminal.type(good)
+    assert terminal.wait() == 0, terminal.text
+    assert "LTAI5tWrongSign" not in terminal.text
+
+
+def test_progress_is_told_in_words(world: World) -> None:
+    outcome = world.issue("example.com")
+    assert_issued(outcome, world, "example.com")
+    assert "Waiting until the name servers of example.com serve the TXT records" in screen(outcome)
+
+
+def test_the_log_says_what_was_done_for_those_who_look(world: World) -> None:
+    outcome = world.issue("example.com")
+    for word in ("AddDomainRecord", "DeleteDomainRecord", "request id", "example.com"):
+        assert word in outcome.log_text
+    assert "name servers of example.com serve the TXT records, after" in outcome.log_text
+
+
+def test_a_failing_run_is_as_quiet_as_can_be(world: World) -> None:
+    """--quiet is for cron: nothing on success, the reason on failure."""
+    world.records.zones["example.com"].locked = True
+    env = {"PYTHONWARNINGS": "ignore"}
+    outcome = world.issue("example.com", options=["--quiet"], env=env)
+    assert not outcome.ok
+    assert "Waiting" not in outcome.text
+    assert "Forbidden.DomainLocked" in outcome.text

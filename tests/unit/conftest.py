@@ -1,0 +1,62 @@
+"""How long the property tests run, the seed that repeats them, and time that tests control.
+
+HYPOTHESIS_PROFILE=nightly tries far more inputs. The seed is printed at the end of every run.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.unit.fake_api import FakeApi
+from tests.unit.fake_time import Clock
+
+QUICK, NIGHTLY = "quick", "nightly"
+for name, inputs in ((QUICK, 100), (NIGHTLY, 2_000)):
+    settings.register_profile(
+        name,
+        max_examples=inputs,
+        deadline=None,
+        print_blob=True,
+        # Each test puts anew what its fixtures hold.
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    )
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", QUICK))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Chooses the seed here, so that it can be told; workers get it with the options."""
+    if config.getoption("hypothesis_seed", None) is None:
+        config.option.hypothesis_seed = str(random.randrange(2**32))
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    seed = config.getoption("hypothesis_seed", None)
+    terminalreporter.write_line(f"Inputs were drawn with --hypothesis-seed={seed}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("HYPOTHESIS_PROFILE") == NIGHTLY:
+        for item in items:
+            item.add_marker(pytest.mark.timeout(3600))
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    """Time that passes only when somebody waits for it."""
+    with Clock().in_place() as clock:
+        yield clock
+
+
+@pytest.fixture
+def api(clock: Clock) -> Iterator[FakeApi]:
+    """Alidns as a table in memory, in the place of the HTTP session."""
+    with FakeApi(clock).in_place() as api:
+        yield api

@@ -1,0 +1,242 @@
+"""The authenticator as Certbot meets it: its options, and which step follows which."""
+
+from __future__ import annotations
+
+import os
+import unittest
+from collections.abc import Iterable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import pytest
+from certbot import errors
+from certbot.plugins import dns_test_common
+
+from certbot_dns_aliyun import run as run_module
+from certbot_dns_aliyun.dns_aliyun import Authenticator
+from tests.unit.fake_api import KEY_ID, SECRET
+
+
+class CertbotsOwnTests(dns_test_common.BaseAuthenticatorTest, unittest.TestCase):
+    """What Certbot asks of each DNS plugin."""
+
+    def setUp(self) -> None:
+        self.auth = Authenticator(SimpleNamespace(), "dns-aliyun")
+
+
+class FakeRun:
+    """Notes what the authenticator has a run do."""
+
+    def __init__(self, settings: Any, work_dir: str, **more: Any) -> None:
+        self.steps: list[str] = []
+        self.names: list[str] = []
+        self.values: list[str] = []
+        self.fails_at = ""
+        made.append(self)
+
+    def _step(self, name: str) -> None:
+        self.steps.append(name)
+        if name == self.fails_at:
+            raise errors.PluginError("no")
+
+    def prepare(self, records: Iterable[tuple[str, str, str]]) -> None:
+        self._step("prepare")
+
+    def rounds(self, records: list[Any]) -> list[list[Any]]:
+        return [records]
+
+    def at_once(self, do: Any, records: Iterable[Any], despite_interrupt: bool = False) -> None:
+        for record in records:
+            do(*record)
+
+    def add(self, name: str, value: str) -> None:
+        self.names.append(name)
+        self.values.append(value)
+        self._step("add")
+
+    def wait_until_served(self, longest: float, blind: float, **more: Any) -> None:
+        self._step(f"wait {longest} {blind}")
+
+    def pause(self, seconds: float) -> None:
+        self._step(f"pause {seconds}")
+
+    def begin_cleanup(self) -> None:
+        self._step("begin clean-up")
+
+    def remove(self, name: str, value: str) -> None:
+        self._step("remove")
+
+    def hint(self, names: Iterable[str]) -> str:
+        return f"hint for {', '.join(names)}"
+
+    def close(self) -> None:
+        self._step("close")
+
+
+made: list[FakeRun] = []
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    made.clear()
+    monkeypatch.setattr(run_module, "Run", FakeRun)
+    path = tmp_path / "aliyun.ini"
+    path.touch(0o600)
+    path.write_text(
+        f"dns_aliyun_access_key = {KEY_ID}\ndns_aliyun_access_key_secret = {SECRET}\n",
+        encoding="utf-8",
+    )
+    options: dict[str, Any] = {}
+    Authenticator.add_parser_arguments(
+        lambda name, **more: options.update({name.replace("-", "_"): more.get("default")})
+    )
+    options["credentials"] = str(path)
+    return SimpleNamespace(
+        work_dir=str(tmp_path),
+        noninteractive_mode=True,
+        **{f"dns_aliyun_{name}": value for name, value in options.items()},
+    )
+
+
+@pytest.fixture
+def authenticator(config: SimpleNamespace) -> Authenticator:
+    return Authenticator(config, "dns-aliyun")
+
+
+ACHALL = dns_test_common.BaseAuthenticatorTest.achall
+
+
+def achall(domain: str) -> Any:
+    """A challenge for another domain, whichever Certbot this is."""
+    other = mock.Mock(wraps=ACHALL)
+    other.identifier, other.domain = SimpleNamespace(value=domain), domain
+    return other
+
+
+def test_the_options_of_2_0_0_have_their_defaults(config: SimpleNamespace) -> None:
+    assert config.dns_aliyun_propagation_seconds == 30
+    assert config.dns_aliyun_wait_limit == 600
+
+
+def test_records_are_added_waited_for_and_removed(authenticator: Authenticator) -> None:
+    responses = authenticator.perform([ACHALL])
+    (run,) = made
+    assert run.steps == ["prepare", "add", "wait 600 30"]
+    assert run.names == ["_acme-challenge.example.com"]
+    assert len(responses) == 1
+    assert responses[0].key_authorization.split(".")[0]
+    authenticator.cleanup([ACHALL])
+    assert run.steps[3:] == ["begin clean-up", "remove", "close"]
+
+
+def test_upper_case_and_a_final_dot_make_no_other_name(authenticator: Authenticator) -> None:
+    authenticator.perform([achall("WWW.Example.COM.")])
+    assert made[0].names == ["_acme-challenge.www.example.com"]
+
+
+def test_each_order_has_a_run_of_its_own(authenticator: Authenticator) -> None:
+    for _ in range(2):
+        authenticator.perform([ACHALL])
+        authenticator.cleanup([ACHALL])
+    assert len(made) == 2
+
+
+@pytest.mark.parametrize("step", ["prepare", "add", "wait 600 30"])
+def test_clean_up_follows_whichever_step_failed(
+    authenticator: Authenticator, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def failing(*args: Any, **more: Any) -> FakeRun:
+        run = FakeRun(*args, **more)
+        run.fails_at = step
+        return run
+
+    monkeypatch.setattr(run_module, "Run", failing)
+    with pytest.raises(errors.PluginError):
+        authenticator.perform([ACHALL])
+    authenticator.cleanup([ACHALL])
+    assert made[0].steps[-3:] == ["begin clean-up", "remove", "close"]
+
+
+def test_a_run_is_closed_even_if_clean_up_breaks(authenticator: Authenticator) -> None:
+    authenticator.perform([ACHALL])
+    made[0].fails_at = "remove"
+    with pytest.raises(errors.PluginError):
+        authenticator.cleanup([ACHALL])
+    assert made[0].steps[-1] == "close"
+
+
+def test_clean_up_without_anything_done_does_nothing(authenticator: Authenticator) -> None:
+    authenticator.cleanup([ACHALL])
+    assert not made
+
+
+@pytest.mark.parametrize("option", ["propagation_seconds", "wait_limit"])
+@pytest.mark.parametrize("seconds", [-1, 86401, 10**30])
+def test_seconds_out_of_bounds_are_refused_before_anything_is_done(
+    config: SimpleNamespace, option: str, seconds: int
+) -> None:
+    setattr(config, f"dns_aliyun_{option}", seconds)
+    with pytest.raises(errors.PluginError) as caught:
+        Authenticator(config, "dns-aliyun").perform([ACHALL])
+    assert f"--dns-aliyun-{option.replace('_', '-')}" in str(caught.value)
+    assert str(seconds) in str(caught.value)
+    assert not made
+
+
+@pytest.mark.parametrize("option", ["propagation_seconds", "wait_limit"])
+@pytest.mark.parametrize("seconds", [0, 1, 86400])
+def test_seconds_at_their_bounds_are_taken(
+    config: SimpleNamespace, option: str, seconds: int
+) -> None:
+    setattr(config, f"dns_aliyun_{option}", seconds)
+    Authenticator(config, "dns-aliyun").perform([ACHALL])
+    assert str(seconds) in made[0].steps[-1].split()
+
+
+def test_waiting_for_nothing_is_a_pause(config: SimpleNamespace) -> None:
+    config.dns_aliyun_wait_for = "nothing"
+    Authenticator(config, "dns-aliyun").perform([ACHALL])
+    assert made[0].steps[-1] == "pause 30"
+
+
+def test_the_path_of_the_credentials_is_kept_as_an_absolute_one(
+    config: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config.dns_aliyun_credentials = "aliyun.ini"
+    Authenticator(config, "dns-aliyun").perform([ACHALL])
+    assert config.dns_aliyun_credentials == str(tmp_path / "aliyun.ini")
+
+
+def test_a_home_folder_is_understood(
+    config: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config.dns_aliyun_credentials = "~/aliyun.ini"
+    Authenticator(config, "dns-aliyun").perform([ACHALL])
+    assert config.dns_aliyun_credentials == os.path.expanduser("~/aliyun.ini")
+
+
+def test_credentials_that_others_may_read_are_warned_of_once(
+    config: SimpleNamespace, caplog: pytest.LogCaptureFixture
+) -> None:
+    Path(config.dns_aliyun_credentials).chmod(0o644)
+    Authenticator(config, "dns-aliyun").perform([ACHALL])
+    assert len([r for r in caplog.records if "Unsafe permissions" in r.getMessage()]) == 1
+
+
+def test_bad_credentials_leave_nothing_to_clean_up(config: SimpleNamespace) -> None:
+    Path(config.dns_aliyun_credentials).write_text("nonsense\n", encoding="utf-8")
+    authenticator = Authenticator(config, "dns-aliyun")
+    with pytest.raises(errors.PluginError):
+        authenticator.perform([ACHALL])
+    authenticator.cleanup([ACHALL])
+    assert not made
+
+
+def test_the_hint_is_that_of_the_run(authenticator: Authenticator) -> None:
+    assert authenticator.auth_hint([ACHALL]) == ""
+    authenticator.perform([ACHALL])
+    assert authenticator.auth_hint([ACHALL]) == "hint for _acme-challenge.example.com"

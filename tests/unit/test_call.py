@@ -1,0 +1,276 @@
+"""One call: what is sent, and what each thing that can come back is taken for."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+import urllib.parse
+from typing import Any
+
+import pytest
+import requests
+import urllib3.exceptions
+
+from certbot_dns_aliyun.alidns import call
+from certbot_dns_aliyun.alidns.errors import AlidnsError, Verdict
+from certbot_dns_aliyun.alidns.requests import add_record, delete_record, list_records
+from certbot_dns_aliyun.credentials.access_key import AccessKey
+from tests.unit.fake_api import KEY_ID, SECRET, FakeApi, Fault, error, html, reply, response
+
+KEY = AccessKey(KEY_ID, SECRET)
+HOST = "alidns.aliyuncs.com"
+
+
+def send(key: AccessKey = KEY) -> dict[str, Any]:
+    return call.send(add_record("example.com", "_acme-challenge", "value"), key, HOST)
+
+
+def failure(api: FakeApi, instead: requests.Response | BaseException) -> AlidnsError:
+    """Sends a call that gets this reply, or none."""
+    api.faults.append(Fault(lambda: instead))
+    with pytest.raises(AlidnsError) as caught:
+        send()
+    # Certbot logs the context of an error with it, unless told not to.
+    assert caught.value.__suppress_context__ or not caught.value.__context__
+    for secret in (KEY_ID, SECRET, "Signature="):
+        assert secret not in str(caught.value)
+        assert secret not in repr(vars(caught.value))
+    return caught.value
+
+
+@pytest.fixture(autouse=True)
+def _zone(api: FakeApi) -> None:
+    api.zones["example.com"] = []
+
+
+def test_a_call_is_signed_and_asks_for_json(api: FakeApi) -> None:
+    send()
+    sent = api.calls[0].parameters
+    assert sent["Format"] == "JSON"
+    assert sent["Version"] == "2015-01-09"
+    assert sent["AccessKeyId"] == KEY_ID
+    assert sent["SignatureMethod"] == "HMAC-SHA1"
+    assert sent["Signature"]
+    assert "SecurityToken" not in sent
+    assert SECRET not in "".join(sent.values())
+    assert (sent["RR"], sent["Type"], sent["Value"]) == ("_acme-challenge", "TXT", "value")
+    assert sent["TTL"] == "600"
+
+
+def test_the_token_of_a_temporary_key_goes_along(api: FakeApi) -> None:
+    send(AccessKey(KEY_ID, SECRET, "CAIS+/=="))
+    assert api.calls[0].parameters["SecurityToken"] == "CAIS+/=="
+
+
+def test_each_call_has_a_nonce_of_its_own(api: FakeApi) -> None:
+    api.faults.append(Fault(lambda: reply(RecordId="1")))
+    send()
+    send()
+    assert len({c.parameters["SignatureNonce"] for c in api.calls}) == 2
+
+
+def test_everything_goes_into_the_body_over_https(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Session:
+        def post(self, url: str, **options: Any) -> requests.Response:
+            assert url == f"https://{HOST}/"
+            assert "Signature=" in options["data"].decode("ascii")
+            assert options["allow_redirects"] is False
+            assert options["stream"] is True
+            assert all(0 < seconds <= 15 for seconds in options["timeout"])
+            assert options.get("verify", True) is True
+            return reply(RecordId="1")
+
+    monkeypatch.setattr(call, "session", Session)
+    send()
+
+
+def test_a_zone_is_named_in_unicode_in_utf_8(api: FakeApi) -> None:
+    api.zones["例子.com"] = []
+    call.send(add_record("例子.com", "_acme-challenge", "value"), KEY, HOST)
+    assert api.calls[0].parameters["DomainName"] == "例子.com"
+
+
+def test_the_search_names_rr_type_and_value_and_no_search_mode(api: FakeApi) -> None:
+    call.send(list_records("example.com", "_acme-challenge", "value", 3), KEY, HOST)
+    sent = api.calls[0].parameters
+    assert "SearchMode" not in sent
+    assert "KeyWord" not in sent
+    assert (sent["PageNumber"], sent["PageSize"]) == ("3", "500")
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "verdict"),
+    [
+        ("Forbidden.RAM", 403, Verdict.DENIED),
+        ("Forbidden.RAM", 400, Verdict.DENIED),
+        ("InternalError", 400, Verdict.UNCLEAR),
+        ("ServiceUnavailable", 503, Verdict.UNCLEAR),
+        ("Throttling.User", 200, Verdict.SLOW_DOWN),
+        ("SignatureDoesNotMatch", 400, Verdict.REFUSED),
+        ("Brandnew", 599, Verdict.UNCLEAR),
+    ],
+)
+def test_an_error_is_known_by_its_code(
+    api: FakeApi, code: str, status: int, verdict: Verdict
+) -> None:
+    caught = failure(api, error(code, status))
+    assert (caught.code, caught.verdict, caught.request_id) == (code, verdict, "0D5E-2")
+    assert (caught.action, caught.zone, caught.host) == ("AddDomainRecord", "example.com", HOST)
+
+
+@pytest.mark.parametrize(
+    "instead",
+    [
+        pytest.param(html(502), id="HTML"),
+        pytest.param(html(200), id="HTML, as if all were well"),
+        pytest.param(response(200, b""), id="nothing"),
+        pytest.param(response(200, b"{}"), id="an empty object"),
+        pytest.param(response(200, b"\xff\xfe\xfd"), id="no text"),
+        pytest.param(response(200, b"42"), id="a number"),
+        pytest.param(response(200, b'["RecordId"]'), id="a list"),
+        pytest.param(response(200, b"[" * 100_000), id="a deep list"),
+        pytest.param(response(200, b'{"a":' * 100_000), id="a deep object"),
+        pytest.param(response(200, b"1" * 10_000), id="a number of 10,000 digits"),
+        pytest.param(response(200, b'{"RecordId": "1"'), id="half an object"),
+        pytest.param(response(302, b"", Location="https://evil.example/"), id="a redirect"),
+        pytest.param(response(500, b'{"Message": "no code"}'), id="an error without a code"),
+        pytest.param(response(404, b'{"RecordId": "1"}'), id="success, with an error's status"),
+    ],
+)
+def test_what_is_no_reply_of_the_api_is_unclear(api: FakeApi, instead: requests.Response) -> None:
+    caught = failure(api, instead)
+    assert caught.code == "not from Alidns"
+    assert caught.maybe_done
+
+
+def test_a_body_without_end_is_cut_off(api: FakeApi) -> None:
+    class Endless:
+        read_bytes = 0
+
+        def read(self, size: int, **_: Any) -> bytes:
+            self.read_bytes += size
+            return b"x" * size
+
+        read1 = read
+
+        def close(self) -> None:
+            pass
+
+    endless = response(200, b"")
+    endless.raw = Endless()
+    caught = failure(api, endless)
+    assert caught.code == "not from Alidns"
+    assert endless.raw.read_bytes < 32 * 1024 * 1024
+
+
+def test_a_body_that_trickles_is_cut_off(api: FakeApi) -> None:
+    class Trickle:
+        def read(self, size: int, **_: Any) -> bytes:
+            api.clock.sleep(1)
+            return b" "
+
+        read1 = read
+
+        def close(self) -> None:
+            pass
+
+    trickling = response(200, b"")
+    trickling.raw = Trickle()
+    assert failure(api, trickling).code == "no reply"
+    assert api.clock.elapsed < 30
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"Retry_After": "7"}, 7.0),
+        ({"x_acs_retry_after": "1500"}, 1.5),
+        ({"x_acs_retry_after": "1500", "Retry_After": "7"}, 1.5),
+        ({"Retry_After": "Mon, 12 Jan 1970 13:47:00 GMT"}, 20.0),
+        ({"Retry_After": "Mon, 12 Jan 1960 13:47:00 GMT"}, 0.0),
+        ({"Retry_After": "-1"}, None),
+        ({"Retry_After": "9" * 400}, None),
+        ({"Retry_After": "soon"}, None),
+        ({"Retry_After": "Mon, 01 Jan 99999 00:00:00 GMT"}, None),
+        ({"Retry_After": "٣"}, None),
+    ],
+)
+def test_how_long_the_server_asks_to_wait(
+    api: FakeApi, headers: dict[str, str], seconds: float | None
+) -> None:
+    api.clock.now = 1_000_000.0 - 0.05  # 12 January 1970, 13:46:40
+    asked = failure(api, error("Throttling.User", **headers)).retry_after
+    assert asked == (None if seconds is None else pytest.approx(seconds, abs=0.1))
+
+
+@pytest.mark.parametrize(
+    ("date", "offset"),
+    [
+        ("Mon, 12 Jan 1970 12:46:40 GMT", 3600),
+        ("Mon, 12 Jan 1970 14:46:40 GMT", -3600),
+        ("yesterday", None),
+        ("Mon, 01 Jan 99999 00:00:00 GMT", None),
+    ],
+)
+def test_how_far_the_clock_is_off_the_servers(
+    api: FakeApi, date: str, offset: float | None
+) -> None:
+    caught = failure(api, error("InvalidTimeStamp.Expired", Date=date))
+    assert caught.clock_offset == (None if offset is None else pytest.approx(offset, abs=1))
+
+
+URL = f"https://{HOST}/?AccessKeyId={KEY_ID}&Signature=abc"
+
+
+def wrapped(inner: Exception) -> urllib3.exceptions.MaxRetryError:
+    return urllib3.exceptions.MaxRetryError(None, URL, inner)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"),
+    [
+        (requests.ConnectTimeout(wrapped(OSError())), "no connection"),
+        (requests.ReadTimeout(URL), "no reply"),
+        (requests.ConnectionError(ConnectionResetError(104, URL)), "connection lost"),
+        (requests.exceptions.ChunkedEncodingError(URL), "connection lost"),
+        (urllib3.exceptions.ProtocolError(URL), "connection lost"),
+        (
+            requests.ConnectionError(
+                wrapped(urllib3.exceptions.NewConnectionError(None, "refused"))  # type: ignore[arg-type]
+            ),
+            "no connection",
+        ),
+        (requests.ConnectionError(wrapped(socket.gaierror(-2, "unknown"))), "no address"),
+        (
+            requests.exceptions.SSLError(wrapped(ssl.SSLCertVerificationError("self-signed"))),
+            "certificate refused",
+        ),
+        (requests.exceptions.SSLError(wrapped(ssl.SSLError("version"))), "TLS failed"),
+        (requests.exceptions.ProxyError(wrapped(OSError())), "proxy failed"),
+        (requests.exceptions.InvalidProxyURL(URL), "wrong set-up"),
+        (OSError(f"Could not find a suitable TLS CA certificate bundle, {URL}"), "wrong set-up"),
+    ],
+    ids=lambda what: what if isinstance(what, str) else type(what).__name__,
+)
+def test_what_went_wrong_on_the_way_is_told_apart(
+    api: FakeApi, raised: Exception, code: str
+) -> None:
+    assert failure(api, raised).code == code
+
+
+def test_nothing_secret_is_logged(api: FakeApi, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    send(AccessKey(KEY_ID, SECRET, "CAIStoken"))
+    signature = api.calls[0].parameters["Signature"]
+    assert "AddDomainRecord example.com: done" in caplog.text
+    for secret in (KEY_ID, SECRET, "CAIStoken", signature, urllib.parse.quote(signature, "")):
+        assert secret not in caplog.text
+
+
+def test_deleting_names_nothing_but_the_id(api: FakeApi) -> None:
+    record = api.add("example.com", "x", "y")
+    call.send(delete_record(record.id), KEY, HOST)
+    assert api.zones["example.com"] == []
+    assert "RR" not in api.calls[0].parameters

@@ -1,0 +1,286 @@
+"""Adding, finding and deleting through all that an unattended run meets."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Callable
+
+import pytest
+import requests
+
+from certbot_dns_aliyun.alidns.client import Added, Client
+from certbot_dns_aliyun.alidns.effort import PATIENCE, Effort
+from certbot_dns_aliyun.alidns.errors import AlidnsError, Verdict
+from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
+from tests.unit.fake_api import KEY_ID, SECRET, FakeApi, Fault, error, html, lost, no_reply, reply
+
+ZONE, RR, VALUE = "example.com", "_acme-challenge", "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
+ADD, DELETE, LIST = "AddDomainRecord", "DeleteDomainRecord", "DescribeDomainRecords"
+
+UNCLEAR = [
+    lost,
+    no_reply,
+    html,
+    lambda: html(200),
+    lambda: error("InternalError", 500),
+    lambda: error("SignatureNonceUsed"),
+]
+NO_ID = [reply, lambda: reply(RecordId={"no": "id"})]
+REPEATABLE = [
+    lambda: error("Throttling.User"),
+    lambda: error("LastOperationNotFinished"),
+    lambda: error("Brandnew.Throttling", 503),
+    requests.ConnectTimeout,
+]
+Lost = Callable[[], "requests.Response | BaseException"]
+
+
+@pytest.fixture
+def client(api: FakeApi) -> Client:
+    api.zones[ZONE] = []
+    return Client(KeySource(AccessKey(KEY_ID, SECRET), "the tests"), "alidns.aliyuncs.com")
+
+
+def add(client: Client, effort: Effort | None = None) -> Added:
+    return client.add(ZONE, RR, VALUE, effort or Effort())
+
+
+def test_adding_takes_one_call(api: FakeApi, client: Client) -> None:
+    added = add(client)
+    assert added == Added(api.zones[ZONE][0].id, ours=True)
+    assert api.actions() == [ADD]
+
+
+@pytest.mark.parametrize("instead", [*UNCLEAR, *NO_ID])
+@pytest.mark.parametrize("acted", [False, True], ids=["before", "after"])
+def test_a_reply_that_got_lost_leaves_one_record_and_its_id(
+    api: FakeApi, client: Client, instead: Lost, acted: bool
+) -> None:
+    api.faults.append(Fault(instead, acted))
+    added = add(client)
+    assert [record.id for record in api.zones[ZONE]] == [added.record_id]
+    assert added.ours
+    assert api.actions() == ([ADD, LIST] if acted else [ADD, LIST, ADD])
+
+
+@pytest.mark.parametrize("instead", REPEATABLE)
+def test_what_the_server_says_it_has_not_done_is_done_again_without_a_look(
+    api: FakeApi, client: Client, instead: Lost
+) -> None:
+    api.faults.extend([Fault(instead), Fault(instead)])
+    assert add(client).ours
+    assert api.actions() == [ADD, ADD, ADD]
+    assert 0.05 < api.clock.elapsed < 30
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "SignatureDoesNotMatch",
+        "QuotaExceeded.Record",
+        "DomainRecordConflict",
+        "Forbidden.RAM",
+        "InvalidDomainName.NoExist",
+        "Forbidden.DomainExpired",
+        "InvalidTimeStamp.Expired",
+    ],
+)
+def test_what_no_repetition_helps_is_not_repeated(api: FakeApi, client: Client, code: str) -> None:
+    api.faults.append(Fault(lambda: error(code)))
+    with pytest.raises(AlidnsError) as caught:
+        add(client)
+    assert caught.value.code == code
+    assert not caught.value.maybe_done
+    assert len(api.calls) == 1
+
+
+def test_a_record_that_was_there_before_is_not_ours(api: FakeApi, client: Client) -> None:
+    api.add(ZONE, RR, VALUE)
+    assert add(client) == Added(None, ours=False)
+    assert len(api.zones[ZONE]) == 1
+
+
+def test_a_duplicate_after_a_lost_reply_is_ours(api: FakeApi, client: Client) -> None:
+    # The look comes too early: the first add takes effect between the look and the second add.
+    api.faults.append(Fault(lost))
+    api.faults.append(Fault(lambda: reply(TotalCount=0, DomainRecords={"Record": []}), action=LIST))
+    api.faults.append(Fault(lambda: (api.add(ZONE, RR, VALUE), error("DomainRecordDuplicate"))[1]))
+    assert add(client) == Added(api.zones[ZONE][0].id, ours=True)
+
+
+def test_a_key_that_may_not_list_takes_a_duplicate_for_done(api: FakeApi, client: Client) -> None:
+    api.may_list = False
+    api.faults.append(Fault(lost, acted=True))
+    assert add(client) == Added(None, ours=True)
+    assert len(api.zones[ZONE]) == 1
+    assert not client.may_list(ZONE)
+    assert api.actions() == [ADD, LIST, ADD]
+
+
+def test_a_dead_api_ends_after_two_minutes_with_doubt_about_the_record(
+    api: FakeApi, client: Client
+) -> None:
+    api.is_dead = True
+    with pytest.raises(AlidnsError) as caught:
+        add(client)
+    assert caught.value.code == "no reply"
+    assert caught.value.maybe_done
+    assert PATIENCE <= api.clock.elapsed < PATIENCE + 30
+    assert len(api.calls) < 60
+
+
+def test_a_lost_reply_and_then_no_zone_leave_no_doubt(api: FakeApi, client: Client) -> None:
+    api.faults.append(Fault(lost))
+    with pytest.raises(AlidnsError) as caught:
+        client.add("other.example", RR, VALUE, Effort())
+    assert caught.value.verdict is Verdict.NOT_HERE
+    assert not caught.value.maybe_done
+
+
+def test_waits_grow_and_are_drawn_at_random(api: FakeApi, client: Client) -> None:
+    api.faults.extend(Fault(lambda: error("LastOperationNotFinished")) for _ in range(6))
+    add(client)
+    times = [call.at for call in api.calls]
+    gaps = [after - before for before, after in zip(times, times[1:])]
+    for i, gap in enumerate(gaps):
+        assert 0.1 * 2**i <= gap <= 0.2 * 2**i + 0.1
+    assert len(set(gaps)) == len(gaps)
+
+
+def test_the_wait_that_the_server_asks_for_is_kept(api: FakeApi, client: Client) -> None:
+    api.faults.append(Fault(lambda: error("Throttling.User", Retry_After="17")))
+    add(client)
+    assert api.clock.elapsed >= 17
+
+
+def test_a_server_cannot_ask_for_an_endless_wait(api: FakeApi, client: Client) -> None:
+    api.faults.append(Fault(lambda: error("Throttling.User", Retry_After="99999999")))
+    add(client)
+    assert api.clock.elapsed < PATIENCE
+
+
+def test_a_run_called_off_makes_no_further_call(api: FakeApi, client: Client) -> None:
+    effort = Effort()
+    effort.call_off()
+    with pytest.raises(AlidnsError, match="called off"):
+        add(client, effort)
+    assert not api.calls
+
+
+def test_a_run_called_off_while_a_reply_is_lost_keeps_the_doubt(
+    api: FakeApi, client: Client
+) -> None:
+    effort = Effort()
+
+    def call_off_and_lose() -> BaseException:
+        effort.call_off()
+        return lost()
+
+    api.faults.append(Fault(call_off_and_lose, acted=True))
+    with pytest.raises(AlidnsError) as caught:
+        add(client, effort)
+    assert caught.value.maybe_done
+
+
+def test_deleting_takes_one_call(api: FakeApi, client: Client) -> None:
+    record = api.add(ZONE, RR, VALUE)
+    client.delete(ZONE, record.id, Effort())
+    assert api.zones[ZONE] == []
+    assert api.actions() == [DELETE]
+
+
+@pytest.mark.parametrize("instead", [*UNCLEAR, *REPEATABLE])
+@pytest.mark.parametrize("acted", [False, True], ids=["before", "after"])
+def test_a_delete_whose_reply_was_lost_is_repeated(
+    api: FakeApi, client: Client, instead: Lost, acted: bool
+) -> None:
+    record, other = api.add(ZONE, RR, VALUE), api.add(ZONE, RR, "a stranger's")
+    api.faults.append(Fault(instead, acted))
+    client.delete(ZONE, record.id, Effort())
+    assert api.zones[ZONE] == [other]
+
+
+def test_deleting_what_is_not_there_is_success(api: FakeApi, client: Client) -> None:
+    client.delete(ZONE, "900000000000000099", Effort())
+    assert api.actions() == [DELETE]
+
+
+def test_a_refused_delete_names_the_zone(api: FakeApi, client: Client) -> None:
+    api.faults.append(Fault(lambda: error("Forbidden.RAM", 403)))
+    with pytest.raises(AlidnsError) as caught:
+        client.delete(ZONE, "1", Effort())
+    assert caught.value.zone == ZONE
+    assert caught.value.action == DELETE
+
+
+def test_a_zone_that_is_not_there_is_asked_for_once(api: FakeApi, client: Client) -> None:
+    for value in ("a", "b", "c"):
+        with pytest.raises(AlidnsError) as caught:
+            client.add("other.example", RR, value, Effort())
+        assert caught.value.zone == "other.example"
+    assert len(api.calls) == 1
+
+
+def test_internationalized_zones_are_asked_for_in_unicode(api: FakeApi, client: Client) -> None:
+    api.zones["例子.com"] = []
+    added = client.add("xn--fsqu00a.com", RR, VALUE, Effort())
+    assert client.find("xn--fsqu00a.com", RR, VALUE, Effort()) == added.record_id
+    client.delete("xn--fsqu00a.com", str(added.record_id), Effort())
+    assert api.zones["例子.com"] == []
+
+
+class Renewable(KeySource):
+    """Gives a new key each time that the last one was rejected, as long as there are some."""
+
+    def __init__(self, keys: int) -> None:
+        super().__init__(AccessKey("key-1", SECRET), "the tests")
+        self.left = keys - 1
+
+    def renew(self, rejected: AccessKey) -> bool:
+        if self._key == rejected and self.left:
+            self.left -= 1
+            self._key = AccessKey(f"{rejected.key_id}x", SECRET)
+        return self._key != rejected
+
+
+@pytest.mark.parametrize("code", ["InvalidSecurityToken.Expired", "InvalidAccessKeyId.NotFound"])
+def test_a_key_that_ran_out_is_renewed_once(api: FakeApi, code: str) -> None:
+    api.zones[ZONE] = []
+    api.faults.append(Fault(lambda: error(code)))
+    assert add(Client(Renewable(2), "h")).ours
+    assert [call.parameters["AccessKeyId"] for call in api.calls] == ["key-1", "key-1x"]
+
+
+def test_a_key_that_runs_out_again_at_once_is_an_error(api: FakeApi) -> None:
+    api.zones[ZONE] = []
+    api.faults.extend(Fault(lambda: error("InvalidSecurityToken.Expired")) for _ in range(9))
+    with pytest.raises(AlidnsError) as caught:
+        add(Client(Renewable(9), "h"))
+    assert caught.value.verdict is Verdict.RENEW
+    assert len(api.calls) == 2
+
+
+def test_many_threads_add_many_records_one_each(api: FakeApi, client: Client) -> None:
+    lock = threading.Lock()
+    post = api.post
+    under_way: list[int] = [0, 0]
+
+    def one_at_a_time(url: str, data: bytes, **options: object) -> requests.Response:
+        with lock:
+            under_way[0] += 1
+            under_way[1] += under_way[0] > 1 and b"AddDomainRecord" in data
+            busy = under_way[0] > 1
+        try:
+            return error("LastOperationNotFinished") if busy else post(url, data, **options)
+        finally:
+            with lock:
+                under_way[0] -= 1
+
+    api.post = one_at_a_time  # type: ignore[method-assign]
+    values = [f"value-{i}" for i in range(30)]
+    with ThreadPoolExecutor(30) as pool:
+        effort = Effort()
+        added = list(pool.map(lambda value: client.add(ZONE, RR, value, effort), values))
+    assert sorted(api.values(ZONE)) == sorted(values)
+    assert len({one.record_id for one in added}) == len(values)

@@ -1,0 +1,90 @@
+"""The default chain: the first link with a key counts; with none, all that was tried is told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from certbot import errors
+
+from certbot_dns_aliyun.alidns.errors import AlidnsError
+from certbot_dns_aliyun.credentials import default_chain, kinds, library
+from tests.unit import fake_library
+from tests.unit.fake_library import Provider
+from tests.unit.fake_time import Clock
+
+
+@pytest.fixture(autouse=True)
+def _bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in list(os.environ):
+        if name.startswith("ALIBABA_CLOUD_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.fixture
+def on_ecs(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Iterator[Provider]:
+    """The role of an instance, as if this machine were one."""
+    provider = Provider(clock)
+
+    def make(role: str | None, where: str) -> Any:
+        return library.LibrarySource(provider.make, "the role of the ECS instance")
+
+    monkeypatch.setattr(kinds, "ecs_source", make)
+    monkeypatch.setattr("time.sleep", clock.sleep)
+    with fake_library.in_place():
+        yield provider
+
+
+def test_a_key_of_the_environment_needs_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI5tExample")
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ExampleSecret")
+    monkeypatch.setenv("ALIBABA_CLOUD_SECURITY_TOKEN", "CAISExample")
+    with fake_library.missing():
+        key = default_chain.find().get()
+    assert (key.key_id, key.secret) == ("LTAI5tExample", "ExampleSecret")
+    assert key.security_token == "CAISExample"
+
+
+def test_without_the_library_its_command_is_told_once() -> None:
+    with fake_library.missing(), pytest.raises(errors.PluginError) as caught:
+        default_chain.find()
+    sentence = str(caught.value)
+    assert "no variables ALIBABA_CLOUD_ACCESS_KEY_ID" in sentence
+    assert "the ECS instance (its metadata service): not without the extra packages" in sentence
+    assert sentence.count("pip install") == 1
+
+
+def test_a_moments_trouble_does_not_break_the_chain(on_ecs: Provider) -> None:
+    on_ecs.instead = [AlidnsError("credentials not yet"), AlidnsError("no reply")]
+    assert default_chain.find().get().key_id
+    assert on_ecs.fetched == 3
+
+
+def test_a_machine_that_is_no_instance_is_asked_once(on_ecs: Provider) -> None:
+    on_ecs.instead = [AlidnsError("not on ECS") for _ in range(9)]
+    with pytest.raises(errors.PluginError, match="no ECS instance"):
+        default_chain.find()
+    assert on_ecs.fetched == 1
+
+
+def test_the_metadata_service_can_be_switched_off(
+    on_ecs: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
+    with pytest.raises(errors.PluginError, match="no variable ALIBABA_CLOUD_CREDENTIALS_URI"):
+        default_chain.find()
+    assert not on_ecs.made
+
+
+def test_a_key_is_told_neither_in_a_source_nor_in_a_log(
+    on_ecs: Provider, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    source = default_chain.find()
+    key = source.get()
+    for secret in (key.key_id, key.secret, key.security_token):
+        assert secret not in repr(key) + str(key) + caplog.text

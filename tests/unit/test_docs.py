@@ -1,0 +1,142 @@
+"""The documentation says what the code does: options, keys, sentences, policies, links."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import certbot_dns_aliyun
+from certbot_dns_aliyun.alidns import call, effort, pace, requests
+from certbot_dns_aliyun.credentials import kinds, settings
+from certbot_dns_aliyun.dns_aliyun import Authenticator
+
+ROOT = Path(__file__).resolve().parents[2]
+READMES = ["README.rst", "README.zh-CN.rst"]
+PAGES = [*READMES, "CHANGELOG.rst", *(f"docs/{page.name}" for page in ROOT.glob("docs/*.rst"))]
+
+
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The code blocks of a page in one language, without their indentation."""
+    directive = rf"^( *)\.\. code-block:: {language}\n\n((?:\1 +.*\n|\n)+)"
+    found = re.findall(directive, text_of(page), re.MULTILINE)
+    return [textwrap.dedent(block).strip() + "\n" for _, block in found]
+
+
+def policies(page: str) -> list[dict[str, Any]]:
+    return [json.loads(block) for block in blocks(page, "json")]
+
+
+def options() -> dict[str, object]:
+    """The options, each with its default."""
+    found: dict[str, object] = {}
+    Authenticator.add_parser_arguments(
+        lambda name, **more: found.update({f"--dns-aliyun-{name}": more.get("default")})
+    )
+    return found
+
+
+def test_the_guide_to_errors_is_what_its_script_writes() -> None:
+    script = ROOT / "docs" / "make_errors.py"
+    spec = importlib.util.spec_from_file_location("make_errors", script)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.guide() == text_of("docs/errors.rst"), "run: python docs/make_errors.py"
+
+
+@pytest.mark.parametrize("page", [*READMES, "the user guide"])
+def test_every_option_is_explained_with_its_default(page: str) -> None:
+    text = certbot_dns_aliyun.__doc__ or "" if page == "the user guide" else text_of(page)
+    for option, default in options().items():
+        explanation = text.partition(f"``{option}")[2].partition("``--dns-aliyun-")[0]
+        assert explanation, option
+        assert default is None or str(default) in explanation, (option, default)
+    assert set(re.findall(r"--dns-aliyun-[a-z-]+", text)) <= set(options())
+
+
+@pytest.mark.parametrize("page", READMES)
+def test_the_readmes_explain_every_key_of_a_plain_access_key(page: str) -> None:
+    (must, may) = kinds.KINDS["an access key"]
+    for name in (*must, *may, *kinds.ALIASES, "endpoint"):
+        assert f"``{kinds.PREFIX}{name}``" in text_of(page)
+    assert settings.DEFAULT_ENDPOINT in text_of(page)
+
+
+def test_the_page_on_credentials_names_every_setting() -> None:
+    for name in kinds.SETTINGS:
+        assert f"``{name}``" in text_of("docs/credentials.rst"), name
+
+
+def test_both_readmes_hold_the_same_commands_files_and_policies() -> None:
+    for language in ("sh", "ini", "json"):
+        first, second = (blocks(page, language) for page in READMES)
+        assert first, language
+        assert first == second
+
+
+@pytest.mark.parametrize("page", READMES)
+def test_the_ini_file_to_paste_is_a_valid_one(page: str, tmp_path: Path) -> None:
+    file = tmp_path / "aliyun.ini"
+    file.write_text(blocks(page, "ini")[0], encoding="utf-8")
+    (account,) = settings.load(str(file)).accounts
+    assert account.source.get().key_id == "LTAI5tExample"
+
+
+def test_the_sections_on_the_page_on_credentials_are_valid(tmp_path: Path) -> None:
+    file = tmp_path / "aliyun.ini"
+    file.write_text(blocks("docs/credentials.rst", "ini")[-1], encoding="utf-8")
+    assert [account.zone for account in settings.load(str(file)).accounts] == ["", "example.org"]
+
+
+def test_the_readme_has_the_policy_for_one_zone() -> None:
+    assert policies("README.rst") == policies("docs/ram-policy.rst")[:1]
+
+
+def test_the_policies_allow_the_calls_that_the_plugin_makes_and_no_others() -> None:
+    calls = [
+        requests.add_record("example.com", "_acme-challenge", "value"),
+        requests.delete_record("1"),
+        requests.list_records("example.com", "_acme-challenge", "value", 1),
+    ]
+    add, delete, find = (f"alidns:{call.get_action_name()}" for call in calls)
+    one_zone, several_zones, without_list = policies("docs/ram-policy.rst")
+    for policy, actions in (
+        (one_zone, {add, delete, find}),
+        (several_zones, {add, delete, find}),
+        (without_list, {add, delete}),
+    ):
+        (statement,) = policy["Statement"]
+        assert set(statement["Action"]) == actions
+        assert "*" not in str(statement["Resource"]).replace("acs:alidns:*:*:domain/", "")
+
+
+def test_the_numbers_on_the_page_on_how_it_works_are_those_of_the_code() -> None:
+    page = " ".join(text_of("docs/how-it-works.rst").split())
+    assert f"at most {call.CONNECTIONS} connections" in page
+    assert f"{pace.CALLS_PER_SECOND} a second" in page
+    assert f"{options()['--dns-aliyun-wait-limit']} seconds" in page
+    assert effort.PATIENCE == 120
+    assert "two minutes" in page
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files_that_are_there(page: str) -> None:
+    links = re.findall(r"`[^`<]*<([^`>]+)>`_", text_of(page))
+    for link in links:
+        assert link.startswith("https://") or ((ROOT / page).parent / link).is_file(), link
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_need_no_sphinx(page: str) -> None:
+    assert not re.search(r":[a-z:]+:`|^ *\.\. (toctree|automodule|note::.*ref)", text_of(page))

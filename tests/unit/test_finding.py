@@ -1,0 +1,128 @@
+"""Finding one record among those that a fuzzy search gives, however odd the pages are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from certbot_dns_aliyun.alidns.client import Client
+from certbot_dns_aliyun.alidns.effort import Effort
+from certbot_dns_aliyun.alidns.errors import AlidnsError
+from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
+from tests.unit.fake_api import KEY_ID, SECRET, FakeApi, Fault, error, lost, reply
+
+ZONE, RR, VALUE = "example.com", "_acme-challenge", "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
+
+
+@pytest.fixture
+def client(api: FakeApi) -> Client:
+    api.zones[ZONE] = []
+    return Client(KeySource(AccessKey(KEY_ID, SECRET), "the tests"), "alidns.aliyuncs.com")
+
+
+def find(client: Client) -> str | None:
+    return client.find(ZONE, RR, VALUE, Effort())
+
+
+def test_what_merely_resembles_the_record_is_not_taken_for_it(api: FakeApi, client: Client) -> None:
+    api.add(ZONE, RR, VALUE.lower())
+    api.add(ZONE, RR, f"{VALUE}x")
+    api.add(ZONE, f"{RR}.www", VALUE)
+    api.add(ZONE, f"x{RR}", VALUE)
+    api.add(ZONE, RR, VALUE, kind="CNAME")
+    assert find(client) is None
+    record = api.add(ZONE, RR, VALUE)
+    api.add(ZONE, f"y{RR}", VALUE)
+    assert find(client) == record.id
+
+
+def test_the_case_of_rr_and_type_does_not_matter(api: FakeApi, client: Client) -> None:
+    record = {"RR": RR.upper(), "Type": "txt", "Value": VALUE, "RecordId": "12"}
+    api.faults.append(Fault(lambda: reply(TotalCount=1, DomainRecords={"Record": [record]})))
+    assert find(client) == "12"
+
+
+def test_a_record_on_the_last_of_many_pages_is_found(api: FakeApi, client: Client) -> None:
+    record = api.add(ZONE, RR, VALUE)
+    for i in range(1200):
+        api.add(ZONE, f"{RR}.host{i}", VALUE)
+    assert find(client) == record.id
+    assert [call.parameters["PageNumber"] for call in api.calls] == ["1", "2", "3"]
+
+
+def test_nothing_on_any_page_costs_one_call_a_page(api: FakeApi, client: Client) -> None:
+    for i in range(1000):
+        api.add(ZONE, f"{RR}.host{i}", VALUE)
+    assert find(client) is None
+    assert len(api.calls) == 2
+
+
+def test_pages_without_end_have_an_end(api: FakeApi, client: Client) -> None:
+    other = {"RR": "other", "Type": "TXT", "Value": VALUE, "RecordId": "12"}
+    api.faults.extend(
+        Fault(lambda: reply(TotalCount=10**9, DomainRecords={"Record": [other]}))
+        for _ in range(10_000)
+    )
+    assert find(client) is None
+    assert len(api.calls) <= 50
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"TotalCount": "many"},
+        {"TotalCount": 1},
+        {"DomainRecords": None},
+        {"DomainRecords": []},
+        {"DomainRecords": {"Record": None}},
+        {"DomainRecords": {"Record": {"RR": RR}}},
+        {"DomainRecords": {"Record": [None, 1, "x", []]}},
+        {"DomainRecords": {"Record": [{}]}, "TotalCount": True},
+        {"DomainRecords": {"Record": [{"RR": [RR], "Type": 1, "Value": {}}]}, "TotalCount": 1},
+        {"DomainRecords": {"Record": [{"RR": RR, "Type": "TXT", "Value": [VALUE]}]}},
+    ],
+    ids=str,
+)
+def test_a_reply_with_fields_missing_or_of_other_types_holds_nothing(
+    api: FakeApi, client: Client, fields: dict[str, Any]
+) -> None:
+    api.faults.extend(Fault(lambda: reply(**fields)) for _ in range(100))
+    assert find(client) is None
+    assert len(api.calls) <= 50
+
+
+@pytest.mark.parametrize("record_id", [None, "", "-1", "1e5", "٣", "9" * 99, [], {"id": 1}])
+def test_an_id_that_is_none_is_not_used(api: FakeApi, client: Client, record_id: object) -> None:
+    record = {"RR": RR, "Type": "TXT", "Value": VALUE, "RecordId": record_id}
+    api.faults.append(Fault(lambda: reply(TotalCount=1, DomainRecords={"Record": [record]})))
+    assert find(client) is None
+
+
+def test_a_number_is_an_id_too(api: FakeApi, client: Client) -> None:
+    record = {"RR": RR, "Type": "TXT", "Value": VALUE, "RecordId": 816015116722002944}
+    api.faults.append(Fault(lambda: reply(TotalCount=1, DomainRecords={"Record": [record]})))
+    assert find(client) == "816015116722002944"
+
+
+def test_a_page_that_got_lost_is_asked_for_again(api: FakeApi, client: Client) -> None:
+    record = api.add(ZONE, RR, VALUE)
+    api.faults.extend([Fault(lost), Fault(lambda: error("Throttling"))])
+    assert find(client) == record.id
+    assert len(api.calls) == 3
+
+
+def test_a_key_that_may_not_list_is_told_so_once(api: FakeApi, client: Client) -> None:
+    api.may_list = False
+    assert find(client) is None
+    assert find(client) is None
+    assert not client.may_list(ZONE)
+    assert client.may_list("other.example")
+    assert len(api.calls) == 1
+
+
+def test_a_zone_of_another_account_is_an_error(api: FakeApi, client: Client) -> None:
+    api.no_zone = "IncorrectDomainUser"
+    with pytest.raises(AlidnsError):
+        client.find("other.example", RR, VALUE, Effort())

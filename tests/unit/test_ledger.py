@@ -1,0 +1,301 @@
+"""Which zone takes a record, and which records a run removes again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+
+import pytest
+from certbot import errors
+
+from certbot_dns_aliyun.alidns.effort import Effort
+from certbot_dns_aliyun.propagation.place import BadChainError, Place
+from certbot_dns_aliyun.records import ledger as ledger_module
+from certbot_dns_aliyun.records.ledger import Ledger
+from tests.unit.fake_api import FakeApi, Fault, error, lost
+from tests.unit.parts import journals, kill, make_ledger
+
+NAME, VALUE = "_acme-challenge.www.example.com", "value-of-ours"
+
+
+@pytest.fixture
+def ledger(api: FakeApi, tmp_path: Path) -> Ledger:
+    """A ledger that public DNS tells nothing."""
+    api.zones["example.com"] = []
+    return make_ledger(tmp_path)
+
+
+def refusal(ledger: Ledger, name: str = NAME) -> str:
+    with pytest.raises(errors.PluginError) as caught:
+        ledger.add(name, VALUE, Effort())
+    return str(caught.value)
+
+
+def zones_asked(api: FakeApi) -> list[str]:
+    return [call.parameters["DomainName"] for call in api.calls]
+
+
+def test_the_zone_that_public_dns_names_is_the_only_one_asked(api: FakeApi, tmp_path: Path) -> None:
+    api.zones["example.com"] = []
+    ledger = make_ledger(tmp_path, lambda name: "example.com")
+    assert ledger.add(NAME, VALUE, Effort()) == "example.com"
+    assert zones_asked(api) == ["example.com"]
+    assert api.zones["example.com"][0].rr == "_acme-challenge.www"
+
+
+def test_without_public_dns_the_longest_hosted_zone_takes_it(api: FakeApi, ledger: Ledger) -> None:
+    api.zones["www.example.com"] = []
+    assert ledger.add(NAME, VALUE, Effort()) == "www.example.com"
+    assert api.values("example.com") == []
+    assert zones_asked(api) == [NAME, "www.example.com"]
+
+
+def test_a_zone_of_the_validation_name_itself_takes_it_at_its_apex(
+    api: FakeApi, ledger: Ledger
+) -> None:
+    api.zones[NAME] = []
+    assert ledger.add(NAME, VALUE, Effort()) == NAME
+    assert api.zones[NAME][0].rr == "@"
+
+
+def test_a_wrong_name_from_public_dns_is_no_obstacle(api: FakeApi, tmp_path: Path) -> None:
+    api.zones["example.com"] = []
+    ledger = make_ledger(tmp_path, lambda name: "www.example.com")
+    assert ledger.add(NAME, VALUE, Effort()) == "example.com"
+
+
+@pytest.mark.parametrize(
+    "code", ["IncorrectDomainUser", "InvalidDomainName.Format", "Forbidden.RAM"]
+)
+def test_the_walk_goes_on_whatever_way_the_api_says_no_zone(
+    api: FakeApi, ledger: Ledger, code: str
+) -> None:
+    api.no_zone = code
+    assert ledger.add(NAME, VALUE, Effort()) == "example.com"
+
+
+def test_a_denial_for_the_zone_of_public_dns_is_told_and_ends_the_walk(
+    api: FakeApi, tmp_path: Path
+) -> None:
+    api.no_zone = "Forbidden.RAM"
+    sentence = refusal(make_ledger(tmp_path, lambda name: "example.com"))
+    assert "acs:alidns:*:*:domain/example.com" in sentence
+    assert zones_asked(api) == ["example.com"]
+
+
+def test_an_account_without_any_zone_of_the_name_is_told_in_one_sentence(
+    api: FakeApi, ledger: Ledger
+) -> None:
+    sentence = refusal(ledger, "_acme-challenge.example.org")
+    assert "example.org" in sentence.replace("_acme-challenge.example.org", "")
+    assert "InvalidDomainName.NoExist" in sentence
+    assert ledger.present() == []
+    assert ledger.close() == []
+
+
+def test_a_wrong_key_ends_the_walk_at_once(api: FakeApi, ledger: Ledger) -> None:
+    api.faults.append(Fault(lambda: error("SignatureDoesNotMatch")))
+    assert "SignatureDoesNotMatch" in refusal(ledger)
+    assert len(api.calls) == 1
+
+
+def test_cnames_in_a_circle_are_told(api: FakeApi, tmp_path: Path) -> None:
+    def in_a_circle(name: str) -> list[Place]:
+        raise BadChainError([name, "a.example", name])
+
+    ledger = make_ledger(tmp_path)
+    ledger._find_places = in_a_circle
+    ledger.plan([(NAME, VALUE)])
+    assert "circle" in refusal(ledger)
+    assert not api.calls
+
+
+def test_where_a_cname_leads_is_where_the_record_goes(api: FakeApi, tmp_path: Path) -> None:
+    api.zones["validation.example"] = []
+    target = "example-com.validation.example"
+    ledger = make_ledger(tmp_path)
+    ledger._find_places = lambda name: [Place(target, "validation.example", (), (name, target))]
+    ledger.add(NAME, VALUE, Effort())
+    assert [r.rr for r in api.zones["validation.example"]] == ["example-com"]
+    assert ledger.remove(NAME, VALUE, Effort()) is None
+    assert api.values("validation.example") == []
+
+
+@pytest.mark.parametrize("target", ["localhost", "com", ""])
+def test_a_cname_to_a_top_level_domain_is_told(api: FakeApi, tmp_path: Path, target: str) -> None:
+    ledger = make_ledger(tmp_path)
+    ledger._find_places = lambda name: [Place(target, None, (), (name, target))]
+    assert NAME in refusal(ledger)
+    assert not api.calls
+
+
+def test_two_values_at_one_name_are_two_records(api: FakeApi, ledger: Ledger) -> None:
+    for value in ("a", "b"):
+        ledger.add(NAME, value, Effort())
+    assert api.values("example.com") == ["a", "b"]
+    assert {served.value for served in ledger.present()} == {"a", "b"}
+    ledger.remove(NAME, "a", Effort())
+    assert api.values("example.com") == ["b"]
+
+
+def test_one_value_asked_for_twice_is_one_record_until_the_last_user_is_done(
+    api: FakeApi, ledger: Ledger
+) -> None:
+    ledger.add(NAME, VALUE, Effort())
+    ledger.add(NAME, VALUE, Effort())
+    assert api.values("example.com") == [VALUE]
+    ledger.remove(NAME, VALUE, Effort())
+    assert api.values("example.com") == [VALUE]
+    ledger.remove(NAME, VALUE, Effort())
+    assert api.values("example.com") == []
+
+
+def test_a_second_user_shares_the_failure_of_the_first(api: FakeApi, ledger: Ledger) -> None:
+    name = "_acme-challenge.example.org"
+    first = refusal(ledger, name)
+    calls = len(api.calls)
+    assert refusal(ledger, name) == first
+    assert len(api.calls) == calls
+
+
+def test_a_value_that_was_there_before_stays(api: FakeApi, ledger: Ledger) -> None:
+    theirs = api.add("example.com", "_acme-challenge.www", VALUE)
+    ledger.add(NAME, VALUE, Effort())
+    assert len(ledger.present()) == 1, "it has to be served all the same"
+    assert ledger.remove(NAME, VALUE, Effort()) is None
+    assert ledger.close() == []
+    assert api.zones["example.com"] == [theirs]
+
+
+def test_removing_what_was_never_added_makes_no_call(api: FakeApi, ledger: Ledger) -> None:
+    assert ledger.remove(NAME, VALUE, Effort()) is None
+    assert not api.calls
+
+
+def test_an_add_given_up_in_doubt_is_looked_for_twice_and_removed(
+    api: FakeApi, ledger: Ledger
+) -> None:
+    api.zones[NAME] = []
+    api.faults.append(Fault(lost, acted=True))
+    effort = Effort(patience=0.01)
+    with pytest.raises(errors.PluginError):
+        ledger.add(NAME, VALUE, effort)
+    record, api.zones[NAME] = api.zones[NAME], []
+    add_late = lambda: (api.zones[NAME].extend(record), lost())[1]  # noqa: E731
+    # The API carries it out between the two looks.
+    api.faults.append(Fault(add_late, acted=True, action="DescribeDomainRecords"))
+    assert ledger.remove(NAME, VALUE, Effort()) is None
+    assert api.zones[NAME] == []
+
+
+def test_what_cannot_be_removed_is_named_with_the_command_that_removes_it(
+    api: FakeApi, ledger: Ledger, tmp_path: Path
+) -> None:
+    ledger.add(NAME, VALUE, Effort())
+    api.is_dead = True
+    left = ledger.remove(NAME, VALUE, Effort())
+    assert left
+    (record,) = api.zones["example.com"]
+    for part in (NAME, VALUE, "zone example.com", "RR _acme-challenge.www", record.id):
+        assert part in left
+    assert f"aliyun alidns DeleteDomainRecord --RecordId {record.id}" in left
+    assert ledger.close() == [], "it is named once"
+    assert len(journals(tmp_path)) == 1
+
+
+def test_what_nobody_removed_is_named_at_the_end(ledger: Ledger) -> None:
+    ledger.add(NAME, VALUE, Effort())
+    (left,) = ledger.close()
+    assert NAME in left
+    assert VALUE in left
+
+
+def test_without_list_and_id_the_console_is_named(api: FakeApi, ledger: Ledger) -> None:
+    api.may_list = False
+    api.zones["www.example.com"] = []
+    api.faults.append(Fault(lambda: error("InvalidDomainName.NoExist")))
+    api.faults.append(Fault(lost, acted=True))
+    ledger.add(NAME, VALUE, Effort())
+    left = ledger.remove(NAME, VALUE, Effort())
+    assert left
+    assert "may not list" in left
+    assert "console" in left
+
+
+def test_an_ended_run_leaves_no_journal(api: FakeApi, ledger: Ledger, tmp_path: Path) -> None:
+    ledger.plan([(NAME, VALUE)])
+    ledger.add(NAME, VALUE, Effort())
+    assert len(journals(tmp_path)) == 1
+    ledger.remove(NAME, VALUE, Effort())
+    ledger.close()
+    assert journals(tmp_path) == []
+
+
+def test_a_lost_reply_of_a_zone_that_is_none_leaves_nothing_behind(
+    api: FakeApi, ledger: Ledger, tmp_path: Path
+) -> None:
+    api.faults.append(Fault(lost))
+    assert ledger.add(NAME, VALUE, Effort()) == "example.com"
+    ledger.remove(NAME, VALUE, Effort())
+    assert ledger.close() == []
+    assert journals(tmp_path) == []
+
+
+def test_doubt_about_a_zone_that_is_none_ends_when_the_api_is_back(
+    api: FakeApi, ledger: Ledger, tmp_path: Path
+) -> None:
+    api.is_dead = True
+    refusal(ledger)
+    api.is_dead = False
+    assert ledger.remove(NAME, VALUE, Effort()) is None
+    assert ledger.close() == []
+    assert journals(tmp_path) == []
+
+
+def test_an_add_under_way_is_waited_for_before_its_record_is_removed(
+    api: FakeApi, ledger: Ledger
+) -> None:
+    under_way, go_on = threading.Event(), threading.Event()
+
+    def slowly() -> object:
+        under_way.set()
+        assert go_on.wait(10)
+        return lost()
+
+    api.zones[NAME] = []
+    api.faults.append(Fault(slowly, acted=True))  # type: ignore[arg-type]
+    effort = Effort()
+    adding = threading.Thread(target=refusal_of, args=(ledger, effort))
+    adding.start()
+    assert under_way.wait(10)
+    effort.call_off()
+    threading.Timer(0.1, go_on.set).start()
+    assert ledger.remove(NAME, VALUE, Effort()) is None
+    adding.join(10)
+    assert api.zones[NAME] == []
+
+
+def refusal_of(ledger: Ledger, effort: Effort) -> None:
+    with pytest.raises(errors.PluginError):
+        ledger.add(NAME, VALUE, effort)
+
+
+def test_an_add_that_never_ends_does_not_hold_up_removing(
+    api: FakeApi, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module, "_UNDER_WAY", 0.05)
+    ledger.add(NAME, VALUE, Effort())
+    entry = ledger._entries[NAME, VALUE]
+    entry.added, entry.record_id = type(entry.added)(), None
+    assert ledger.remove(NAME, VALUE, Effort()) is None
+    assert api.values("example.com") == []
+
+
+def test_the_log_tells_the_zone_and_holds_no_value_of_a_key(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    ledger.add(NAME, VALUE, Effort())
+    assert "example.com" in caplog.text
+    kill(ledger._journal)

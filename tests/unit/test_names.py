@@ -1,0 +1,114 @@
+"""Names: which zones could hold one, its RR in each, and the API's way to write a zone."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from certbot_dns_aliyun.names import (
+    full_name,
+    is_within,
+    normal,
+    resource_record,
+    to_unicode,
+    zone_candidates,
+)
+
+labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
+domains = st.lists(labels, min_size=2, max_size=6).map(".".join)
+unicode_labels = st.text("äöüéßøžабвгд中文网例子日本語ไทยعربيεлλ-abc", min_size=1, max_size=12)
+
+
+def test_the_longest_zone_comes_first_and_a_top_level_domain_never() -> None:
+    assert zone_candidates("_acme-challenge.www.example.com.cn") == [
+        "_acme-challenge.www.example.com.cn",
+        "www.example.com.cn",
+        "example.com.cn",
+        "com.cn",
+    ]
+
+
+def test_the_zone_that_dns_names_comes_before_all_others() -> None:
+    candidates = zone_candidates("_acme-challenge.www.example.com", "example.com")
+    assert candidates[0] == "example.com"
+    assert sorted(candidates) == sorted(zone_candidates("_acme-challenge.www.example.com"))
+
+
+@pytest.mark.parametrize("guess", ["com", "example.org", "ample.com", "", None])
+def test_a_guess_that_cannot_hold_the_name_is_no_candidate(guess: str | None) -> None:
+    name = "_acme-challenge.example.com"
+    assert zone_candidates(name, guess) == zone_candidates(name)
+
+
+@given(domain=domains)
+def test_each_candidate_holds_the_name_under_an_rr(domain: str) -> None:
+    name = f"_acme-challenge.{domain}"
+    candidates = zone_candidates(name)
+    assert len(candidates) == len(set(candidates)) == domain.count(".") + 1
+    for zone in candidates:
+        assert is_within(name, zone)
+        assert "." in zone
+        rr = resource_record(name, zone)
+        assert rr
+        assert full_name(rr, zone) == name
+
+
+def test_the_rr_of_the_apex_is_an_at_sign() -> None:
+    assert resource_record("example.com", "example.com") == "@"
+
+
+def test_a_name_that_merely_ends_like_a_zone_is_not_within_it() -> None:
+    assert not is_within("notexample.com", "example.com")
+
+
+@pytest.mark.parametrize(
+    "name", ["Example.COM", "example.com.", "EXAMPLE.com.", "example.com"], ids=str
+)
+def test_case_and_a_final_dot_make_no_difference(name: str) -> None:
+    assert normal(name) == "example.com"
+
+
+@pytest.mark.parametrize(
+    ("a_labels", "u_labels"),
+    [
+        ("example.com", "example.com"),
+        ("xn--fsqu00a.com", "例子.com"),
+        ("xn--fiqs8s.xn--fiqs8s", "中国.中国"),
+        ("_acme-challenge.xn--mnchen-3ya.de", "_acme-challenge.münchen.de"),
+        ("xn--e1afmkfd.xn--p1ai", "пример.рф"),
+        ("xn--wgbh1c", "مصر"),
+        ("xn--strae-oqa.de", "straße.de"),
+    ],
+)
+def test_the_api_knows_zones_by_their_u_labels(a_labels: str, u_labels: str) -> None:
+    assert to_unicode(a_labels) == u_labels
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("xn--.com", id="nothing encoded"),
+        pytest.param("xn--99999999.com", id="beyond Unicode"),
+        pytest.param("xn--a-ä.com", id="not ASCII"),
+        pytest.param("xn--example-.com", id="an ASCII name in disguise"),
+        pytest.param("xn--ib9b.com", id="half a surrogate pair"),
+    ],
+)
+def test_a_label_that_is_no_punycode_stays_as_it_is(name: str) -> None:
+    assert to_unicode(name) == name
+
+
+@given(st.lists(unicode_labels, min_size=1, max_size=4))
+def test_encoding_and_decoding_give_the_name_back(parts: list[str]) -> None:
+    encoded = ".".join(
+        part if part.isascii() else "xn--" + part.encode("punycode").decode() for part in parts
+    )
+    assert to_unicode(encoded) == ".".join(parts)
+
+
+@given(st.lists(st.text("xn-abz019_é", max_size=15), max_size=5).map(".".join))
+def test_any_name_has_a_form_that_can_be_sent(name: str) -> None:
+    sent = to_unicode(f"xn--{name}")
+    assert sent.encode()
+    assert sent.count(".") == name.count(".")

@@ -1,0 +1,199 @@
+"""How many calls go out: writes to one zone, calls in a second, and for how long in vain."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from certbot_dns_aliyun.alidns.call import CONNECTIONS
+from certbot_dns_aliyun.alidns.effort import PATIENCE, Effort
+from certbot_dns_aliyun.alidns.errors import AlidnsError
+from certbot_dns_aliyun.alidns.pace import CALLS_PER_SECOND, Rate, ZoneGate
+from tests.unit.fake_time import Clock
+
+
+def turns_free(gate: ZoneGate, most: int = 12) -> int:
+    """Counts the writes that may be under way at once now."""
+    entered = []
+    effort = Effort()
+
+    def enter() -> None:
+        try:
+            turn = gate.turn(effort)
+        except AlidnsError:
+            return
+        turn.__enter__()
+        entered.append(turn)
+
+    threads = [threading.Thread(target=enter) for _ in range(most)]
+    for thread in threads:
+        thread.start()
+    # Those that may enter do so at once; the others wait until the effort is called off.
+    for thread in threads:
+        thread.join(0.01)
+    count = len(entered)
+    effort.call_off()
+    for turn in list(entered):
+        turn.__exit__(None, None, None)
+    for thread in threads:
+        thread.join(5)
+    return count
+
+
+def test_the_first_write_to_a_zone_goes_alone() -> None:
+    assert turns_free(ZoneGate()) == 1
+
+
+def test_each_success_doubles_the_writes_up_to_the_connections() -> None:
+    gate = ZoneGate()
+    seen = []
+    for _ in range(5):
+        seen.append(turns_free(gate))
+        with gate.turn(Effort()):
+            gate.succeeded()
+    assert seen == [1, 2, 4, 8, CONNECTIONS]
+
+
+def test_a_zone_that_was_busy_with_our_own_writes_takes_one_at_a_time_from_then_on() -> None:
+    gate = ZoneGate()
+    gate.succeeded()
+    with gate.turn(Effort()), gate.turn(Effort()):
+        gate.was_busy()
+    for _ in range(3):
+        gate.succeeded()
+    assert turns_free(gate) == 1
+
+
+def test_a_zone_that_was_busy_with_a_strangers_write_keeps_its_pace() -> None:
+    gate = ZoneGate()
+    gate.succeeded()
+    with gate.turn(Effort()):
+        gate.was_busy()
+    assert turns_free(gate) == 2
+
+
+def test_a_zone_that_is_not_there_takes_no_more_writes() -> None:
+    gate = ZoneGate()
+    gate.closed = AlidnsError("InvalidDomainName.NoExist", "AddDomainRecord", zone="example.com")
+    with pytest.raises(AlidnsError) as caught:
+        gate.turn(Effort())
+    assert caught.value is not gate.closed, "each caller adds to its own"
+    assert vars(caught.value) == vars(gate.closed)
+
+
+def test_who_waits_for_a_turn_is_told_that_the_run_was_called_off() -> None:
+    gate, effort = ZoneGate(), Effort()
+    with gate.turn(effort):
+        effort.call_off()
+        with pytest.raises(AlidnsError, match="called off"):
+            gate.turn(effort)
+
+
+def test_a_turn_ends_with_an_error_too() -> None:
+    gate = ZoneGate()
+    with pytest.raises(ValueError, match="x"), gate.turn(Effort()):
+        raise ValueError("x")
+    assert turns_free(gate) == 1
+
+
+def test_calls_keep_within_the_documented_rate(clock: Clock) -> None:
+    rate, effort = Rate(), Effort()
+    sent = [rate.wait(effort) for _ in range(4 * CALLS_PER_SECOND)]
+    for i, at in enumerate(sent[CALLS_PER_SECOND:]):
+        assert at - sent[i] >= 1.0 - 1e-6
+    assert clock.elapsed == pytest.approx(3.0)
+
+
+def test_a_call_asked_to_slow_down_spaces_all_that_follow(clock: Clock) -> None:
+    rate, effort = Rate(), Effort()
+    rate.slow_down(rate.wait(effort))
+    sent = [rate.wait(effort) for _ in range(10)]
+    gaps = [after - before for before, after in zip(sent, sent[1:])]
+    assert min(gaps) == pytest.approx(0.1)
+    assert max(gaps) == pytest.approx(0.1)
+
+
+def test_calls_refused_together_slow_down_once(clock: Clock) -> None:
+    rate, effort = Rate(), Effort()
+    together = [rate.wait(effort) for _ in range(8)]
+    for sent_at in together:
+        rate.slow_down(sent_at)
+    first, second = rate.wait(effort), rate.wait(effort)
+    assert second - first == pytest.approx(0.1)
+
+
+@given(refused=st.lists(st.booleans(), max_size=60))
+def test_no_pattern_of_refusals_makes_it_stop_or_rush(refused: list[bool]) -> None:
+    clock = Clock()
+    with clock.in_place():
+        rate, effort = Rate(), Effort()
+        last = clock.now
+        for is_refused in refused:
+            at = rate.wait(effort)
+            assert last <= at <= last + 5.0
+            assert clock.now == pytest.approx(at)
+            last = at
+            if is_refused:
+                rate.slow_down(at)
+
+
+def test_against_five_calls_a_second_the_rate_settles_with_few_refusals(clock: Clock) -> None:
+    rate, effort, refused = Rate(), Effort(), 0
+    accepted: list[float] = []
+    while len(accepted) < 100:
+        at = rate.wait(effort)
+        if len([a for a in accepted if at - a < 1.0]) < 5:
+            accepted.append(at)
+        else:
+            refused += 1
+            rate.slow_down(at)
+    assert refused <= 5
+    assert clock.elapsed < 45, "20 seconds are the least"
+
+
+def test_an_effort_is_spent_when_nothing_helped_for_two_minutes(clock: Clock) -> None:
+    effort = Effort()
+    first_failure = clock.now
+    clock.sleep(PATIENCE - 1)
+    assert not effort.is_spent(first_failure)
+    clock.sleep(1)
+    assert effort.is_spent(first_failure)
+
+
+def test_a_call_that_begins_to_fail_when_nothing_has_helped_for_long_ends_at_once(
+    clock: Clock,
+) -> None:
+    effort = Effort()
+    clock.sleep(PATIENCE)
+    assert effort.ran_out
+    assert effort.is_spent(first_failure=clock.now)
+
+
+def test_progress_of_one_call_gives_the_others_more_time(clock: Clock) -> None:
+    effort = Effort()
+    clock.sleep(PATIENCE - 1)
+    effort.progressed()
+    clock.sleep(2)
+    assert not effort.is_spent(clock.now)
+    assert not effort.ran_out
+
+
+def test_one_call_that_fails_for_two_minutes_ends_however_well_the_others_do(clock: Clock) -> None:
+    effort = Effort()
+    first_failure = clock.now
+    clock.sleep(PATIENCE)
+    effort.progressed()
+    assert effort.is_spent(first_failure)
+
+
+def test_an_effort_that_was_called_off_waits_no_more() -> None:
+    effort = Effort()
+    sleeper = threading.Thread(target=effort.sleep, args=(600,))
+    sleeper.start()
+    effort.call_off()
+    sleeper.join(5)
+    assert not sleeper.is_alive()
+    assert effort.is_spent(0.0)

@@ -1,0 +1,120 @@
+"""One order's run: all names at once, and an end to every thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from certbot import errors
+
+from certbot_dns_aliyun import run as run_module
+from certbot_dns_aliyun.propagation.place import Place
+from certbot_dns_aliyun.run import Run
+from tests.unit.fake_api import FakeApi
+from tests.unit.parts import journals, settings
+
+NAME = "_acme-challenge.example.com"
+
+
+class FakeDns:
+    """Public DNS that says nothing."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        self.is_closed = False
+
+    def look_up(self, names: Any) -> None:
+        list(names)
+
+    def places(self, name: str) -> list[Place]:
+        return [Place(name, "example.com", (), (name,))]
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+@pytest.fixture
+def run(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    monkeypatch.setattr(run_module, "PublicDns", FakeDns)
+    api.zones["example.com"] = []
+    yield Run(settings(), resolvers="", name_servers="", work_dir=str(tmp_path))
+    deadline = time.monotonic() + 10
+    while any(t.name.startswith("dns-aliyun") for t in threading.enumerate()):
+        assert time.monotonic() < deadline, "threads are left"
+        time.sleep(0.01)
+
+
+def records(count: int) -> list[tuple[str, str, str]]:
+    return [("example.com", NAME, f"value-{i}") for i in range(count)]
+
+
+def add_all(run: Run, wanted: list[tuple[str, str, str]]) -> None:
+    run.prepare(wanted)
+    run.at_once(lambda domain, name, value: run.add(name, value), wanted)
+
+
+def remove_all(run: Run, wanted: list[tuple[str, str, str]]) -> None:
+    run.begin_cleanup()
+    run.at_once(lambda domain, name, value: run.remove(name, value), wanted, despite_interrupt=True)
+    run.close()
+
+
+def test_a_hundred_names_are_two_hundred_calls(api: FakeApi, run: Run, tmp_path: Path) -> None:
+    wanted = records(100)
+    add_all(run, wanted)
+    assert len(api.values("example.com")) == 100
+    remove_all(run, wanted)
+    assert api.values("example.com") == []
+    assert len(api.calls) == 200
+    assert journals(tmp_path) == []
+
+
+def test_the_failure_of_one_name_calls_off_the_rest_and_all_is_removed(
+    api: FakeApi, run: Run, tmp_path: Path
+) -> None:
+    wanted = [*records(20), ("example.org", "_acme-challenge.example.org", "value")]
+    run.prepare(wanted)
+    with pytest.raises(errors.PluginError):
+        run.at_once(lambda domain, name, value: run.add(name, value), wanted)
+    remove_all(run, wanted)
+    assert api.values("example.com") == []
+    assert journals(tmp_path) == []
+
+
+def test_one_record_that_cannot_be_removed_does_not_stop_the_others(
+    api: FakeApi, run: Run, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = records(10)
+    add_all(run, wanted)
+    remove = run._ledger.remove
+
+    def broken(name: str, value: str, effort: Any) -> str | None:
+        if value == "value-3":
+            raise RuntimeError("a secret")
+        return remove(name, value, effort)
+
+    monkeypatch.setattr(run._ledger, "remove", broken)
+    remove_all(run, wanted)
+    assert api.values("example.com") == ["value-3"]
+    assert "value-3" in caplog.text
+    assert "a secret" not in caplog.text
+
+
+@pytest.mark.parametrize("domain", ["a" * 64 + ".com", ".".join(["a" * 60] * 4) + ".com"])
+def test_a_name_longer_than_dns_allows_is_refused_before_any_call(
+    api: FakeApi, run: Run, domain: str
+) -> None:
+    with pytest.raises(errors.PluginError, match=domain):
+        run.prepare([(domain, f"_acme-challenge.{domain}", "value")])
+    run.close()
+    assert not api.calls
+
+
+@pytest.mark.parametrize("option", ["resolvers", "name_servers"])
+def test_a_list_of_servers_that_is_none_is_refused(tmp_path: Path, option: str) -> None:
+    lists = {"resolvers": "", "name_servers": "", option: "192.0.2.1:port"}
+    with pytest.raises(errors.PluginError, match=f"--dns-aliyun-{option.replace('_', '-')}"):
+        Run(settings(), work_dir=str(tmp_path), **lists)

@@ -1,0 +1,160 @@
+"""What the person who waits is told, and what the end of the wait means."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Iterable
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+from certbot import errors
+
+from certbot_dns_aliyun.propagation import wait
+from certbot_dns_aliyun.propagation.question import NameServer, Outcome
+from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
+from tests.unit.fake_servers import Server, Servers, after
+from tests.unit.fake_time import Clock
+
+LIMITS = Limits(longest=600, blind=30, others=60)
+WANTED = {"_acme-challenge.example.com": frozenset({"value"})}
+SILENT = Server(outcome=lambda elapsed: Outcome.SILENT)
+
+
+class FakeDns:
+    """Stands in for PublicDns: a watch that is already over, or goes on for some seconds."""
+
+    def __init__(self, clock: Clock, watches: list[ZoneWatch], seconds: float) -> None:
+        self.clock, self.watches, self.seconds = clock, watches, seconds
+        self.end: Future[None] = Future()
+
+    def watch(self, records: Iterable[Any], limits: Limits) -> tuple[list[ZoneWatch], Future[None]]:
+        return self.watches, self.end
+
+    def pass_time(self, futures: Any, timeout: float) -> None:
+        self.clock.sleep(timeout)
+        if self.clock.elapsed >= self.seconds and not self.end.done():
+            self.end.set_result(None)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    lines: list[str] = []
+    monkeypatch.setattr(wait.display_util, "notify", lines.append)
+    return lines
+
+
+async def nothing_else(name: str) -> list[NameServer]:
+    """The registry names no other servers."""
+    return []
+
+
+def watched(clock: Clock, *servers: Server, name: str = "ns{}.alidns.com") -> ZoneWatch:
+    """A watch as it is at its end, or at the limit."""
+    addresses = [f"192.0.2.{i + 1}" for i in range(len(servers))]
+    named = [NameServer(name.format(i), address) for i, address in enumerate(addresses)]
+    zone = ZoneWatch("example.com", named, WANTED, LIMITS, second_opinion=nothing_else)
+    with Servers(clock, WANTED, dict(zip(addresses, servers))).in_place():
+        clock.run(zone.run())
+    return zone
+
+
+def waiting(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, zone: ZoneWatch, seconds: float = 0
+) -> None:
+    clock.now -= clock.elapsed
+    dns = FakeDns(clock, [zone], seconds)
+    monkeypatch.setattr(wait.concurrent.futures, "wait", dns.pass_time)
+    wait.wait_until_served(dns, [], LIMITS)  # type: ignore[arg-type]
+
+
+def test_a_wait_that_succeeds_is_announced_and_no_more(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, told: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    waiting(clock, monkeypatch, watched(clock, Server(), Server()), 1)
+    assert told == ["Waiting until the name servers of example.com serve the TXT records"]
+    assert "2 addresses of the name servers of example.com serve" in caplog.text
+
+
+def test_a_long_wait_has_a_line_each_half_minute(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, told: list[str]
+) -> None:
+    zone = watched(clock, Server(), Server([after(9999)]))
+    waiting(clock, monkeypatch, zone, 100)
+    progress = [line for line in told if line.startswith("After")]
+    assert [line.split(" seconds")[0] for line in progress] == ["After 30", "After 60", "After 90"]
+    assert "1 of 2 name server addresses" in progress[0]
+    assert "ns1.alidns.com (192.0.2.2) does not serve the value yet" in progress[0]
+
+
+def test_many_lacking_servers_are_counted_not_listed(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, told: list[str]
+) -> None:
+    zone = watched(clock, Server(), *(Server([after(9999)]) for _ in range(9)))
+    waiting(clock, monkeypatch, zone, 31)
+    assert "and 6 more" in told[-1]
+
+
+def test_blindness_is_told_once_with_the_seconds_of_the_option(
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    told: list[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    waiting(clock, monkeypatch, watched(clock, SILENT), 30)
+    assert len([line for line in told if "No name server of example.com" in line]) == 1
+    assert "waiting 30 seconds instead" in "".join(told)
+    assert "is not known" in caplog.text
+
+
+def test_a_value_served_nowhere_is_an_error_that_names_the_servers(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, told: list[str]
+) -> None:
+    zone = watched(clock, Server([after(9999)]), Server([after(9999)]))
+    with pytest.raises(errors.PluginError) as caught:
+        waiting(clock, monkeypatch, zone, 600)
+    sentence = str(caught.value)
+    for part in ("_acme-challenge.example.com", "ns0.alidns.com", "ns1.alidns.com", "600 seconds"):
+        assert part in sentence
+    assert "--dns-aliyun-wait-limit" in sentence
+    assert "\n" not in sentence
+
+
+def test_a_value_served_by_some_is_a_warning(
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    told: list[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    waiting(clock, monkeypatch, watched(clock, Server(), Server([after(9999)])), 600)
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert "ns1.alidns.com (192.0.2.2)" in record.getMessage()
+
+
+def test_doubt_about_another_providers_servers_is_told_early(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, told: list[str]
+) -> None:
+    zone = watched(clock, Server([after(9999)]), name="ns{}.other.example")
+    with pytest.raises(errors.PluginError):
+        waiting(clock, monkeypatch, zone, 10)
+    assert len([line for line in told if "looks like one of Alibaba" in line]) == 1
+    assert "ns0.other.example" in "".join(told)
+
+
+def test_a_watch_that_breaks_is_not_taken_for_an_end(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, told: list[str]
+) -> None:
+    dns = FakeDns(clock, [], 0)
+    dns.end.set_exception(OSError("no more file descriptors"))
+    with pytest.raises(OSError, match="descriptors"):
+        wait.wait_until_served(dns, [], LIMITS)  # type: ignore[arg-type]
+
+
+def test_no_line_is_told_twice(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, told: list[str]
+) -> None:
+    waiting(clock, monkeypatch, watched(clock, Server(), SILENT), 120)
+    assert not [a for a, b in itertools.combinations(told, 2) if a == b]

@@ -12,6 +12,7 @@ OTHERS   := $(filter-out $(OWN),$(PYTHONS))
 CERTBOTS := $(basename $(shell ls -v tests/certbots))
 NEWEST   := $(lastword $(CERTBOTS))
 VERSIONS := $(or $(CERTBOT),$(CERTBOTS))
+BENCHED  := $(basename $(notdir $(wildcard benchmarks/venvs/*.txt)))
 BIN      := build/venv/bin
 # Who is not root becomes it in a user namespace; the tests make their own namespaces in there.
 AS_ROOT  := $(shell test $$(id -u) = 0 || echo unshare --user --map-root-user --net --mount)
@@ -21,7 +22,7 @@ PYTEST   := $(AS_ROOT) $(BIN)/python -m pytest -q
 prepare = @mkdir -p build && flock build/lock sh -c \
 	'tools/install-missing $(PYTHON) && $(MAKE) -s -j$(shell nproc) $(1)'
 
-.PHONY: help test set-up lint format package unit e2e demo clean FORCE
+.PHONY: help test set-up lint format package unit e2e demo nightly soak bench bench-quick clean FORCE
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -88,9 +89,24 @@ demo: ## a certificate issued and renewed before your eyes, without any account
 	$(call prepare,build/venv/stamp build/certbot-$(NEWEST)/stamp)
 	@$(AS_ROOT) $(BIN)/python -m tests.demo
 
+nightly: ## the property tests and the fuzzing, many times over
+	$(call prepare,build/venv/dev)
+	HYPOTHESIS_PROFILE=nightly $(PYTEST) -n $(WORKERS) --timeout 3600 tests/unit
+
+soak: ## two hundred certificates while 5 % of all calls fail
+	$(call prepare,build/venv/stamp build/certbot-$(NEWEST)/stamp)
+	@$(AS_ROOT) $(BIN)/python -m tests.soak
+
+bench: ## measure it beside others, and write docs/speed.rst anew: 25 minutes, and a quiet machine
+bench-quick: ## the same with few cases and runs, into build/bench alone: 3 minutes
+bench bench-quick:
+	$(call prepare,build/bench/stamp build/certbot-$(NEWEST)/stamp $(BENCHED:%=build/bench/%/stamp))
+	@$(AS_ROOT) $(BIN)/python -m benchmarks $(if $(filter bench,$@),--publish,--quick)
+
 clean: ## remove all that was made
 	rm -rf build *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find certbot_dns_aliyun tests -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf benchmarks/nothing/build benchmarks/nothing/*.egg-info
+	find benchmarks certbot_dns_aliyun tests -name __pycache__ -prune -exec rm -rf {} +
 
 build/venv/stamp: setup.py
 	echo 'Making build/venv'
@@ -116,9 +132,25 @@ build/wheel/stamp: build/sources build/venv/stamp
 		|| { cat build/wheel/log; exit 1; }
 	touch $@
 
+# The newest alone has the extra, which the tests marked `newest` use; one of them shows that a run
+# with a plain access key imports none of it.
 build/certbot-%/stamp: tests/certbots/%.txt build/wheel/stamp tools/certbot-venv
 	echo 'Making build/certbot-$*'
-	tools/certbot-venv build/certbot-$* $< build/wheel/*.whl
+	tools/certbot-venv build/certbot-$* $< "$$(echo build/wheel/*.whl)$(if \
+		$(filter $*,$(NEWEST)),[credentials])"
+
+build/bench/stamp: benchmarks/requirements.txt build/venv/stamp
+	mkdir -p build/bench
+	$(BIN)/pip -qq install --requirement $<
+	touch $@
+
+# A plugin that cannot be installed is not measured; the report says why.
+build/bench/%/stamp: benchmarks/venvs/%.txt $(wildcard benchmarks/nothing/*.py) | build/venv/stamp
+	echo 'Making build/bench/$*'
+	$(BIN)/python -m venv --clear --without-pip build/bench/$*
+	$(BIN)/pip -qq --python build/bench/$*/bin/python install --requirement $< \
+		2>build/bench/$*/why-not || true
+	touch $@
 
 build/python%/stamp: setup.py | build/wheel/stamp
 	tools/unit-venv build/python$* python$* build/wheel/*.whl

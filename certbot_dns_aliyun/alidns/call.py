@@ -12,6 +12,7 @@ import functools
 import json
 import logging
 import ssl
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -24,6 +25,8 @@ from certbot_dns_aliyun.alidns.errors import AlidnsError, clean_code, clean_requ
 from certbot_dns_aliyun.credentials.access_key import AccessKey
 
 logger = logging.getLogger(__name__)
+
+_session_lock = threading.Lock()
 
 #: Connections to the API at the most; calls beyond it wait for one to be free.
 CONNECTIONS = 10
@@ -97,9 +100,14 @@ def send(request: Any, key: AccessKey, host: str) -> dict[str, Any]:
     return reply
 
 
-@functools.cache
 def session() -> requests.Session:
     """Give the one session of this process; `certbot renew` handles many lineages in it."""
+    with _session_lock:
+        return _make_session()
+
+
+@functools.cache
+def _make_session() -> requests.Session:
     # The SDK's loggers write parameters, tokens among them; nothing of theirs is for anyone's log.
     sdk_logger = logging.getLogger("aliyunsdkcore")
     sdk_logger.propagate = False

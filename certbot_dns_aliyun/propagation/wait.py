@@ -68,7 +68,7 @@ def _notices(watch: ZoneWatch, waited: float, ended: bool, limits: Limits) -> It
             f"No name server of {watch.zone} can be asked from here (is port 53 closed?); "
             f"waiting {limits.blind:.0f} seconds instead"
         )
-    if watch.added_to:
+    if watch.added_to and not watch.switched:
         yield (
             f"Public DNS has a zone {watch.zone} of its own (at {_names(watch.servers)}), which is "
             f"not in the account; the TXT record stands in {watch.added_to}, where nobody may look "

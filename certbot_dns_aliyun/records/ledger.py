@@ -323,7 +323,7 @@ def _cannot_add(place: Place, refusals: list[AlidnsError]) -> errors.PluginError
         (error for error in refusals if error.zone == place.zone),
         next((e for e in reversed(refusals) if e.verdict is not Verdict.NOT_HERE), refusals[0]),
     )
-    others = [error.zone for error in refusals if error is not telling]
+    others = [e.zone for e in refusals if e is not telling and not e.zone.startswith("_")]
     if telling.code == "no account":
         others = []
     if others and telling.verdict is Verdict.NOT_HERE:

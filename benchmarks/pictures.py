@@ -1,0 +1,98 @@
+"""The pictures: seconds above the floor by the number of names, and how an order grows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+
+from benchmarks.cases import ONE_WRITE, SIZES, Case
+from benchmarks.contenders import OURS, PEERS
+
+if TYPE_CHECKING:
+    from benchmarks.report import Runs
+
+mpl.use("svg")
+# Without these, each drawing of the same figures would be another file.
+mpl.rcParams.update({"svg.hashsalt": "certbot-dns-aliyun", "svg.fonttype": "none"})
+mpl.rcParams.update({"font.family": "sans-serif", "font.size": 9, "axes.spines.top": False})
+mpl.rcParams.update({"axes.spines.right": False, "axes.grid": True, "grid.color": "#e4e4e4"})
+
+_OURS = "#c0392b"
+_GREYS = dict(zip(PEERS, ("#1f4e79", "#4a7fb0", "#7f8c8d", "#3d5a45")))
+_MARKERS = dict(zip([OURS, *PEERS], "os^vD"))
+_ZONES = {1: "#c0392b", 10: "#1f4e79", 100: "#3d7a4e"}
+_BY_NAMES = [case for case in SIZES if case.zones == 1]
+
+
+def draw_speed(runs: Runs, file: Path) -> None:
+    """Draw the seconds above the floor, by the number of names."""
+    figure, axes = pyplot.subplots(figsize=(7.2, 4.2), layout="constrained")
+    for name in PEERS:
+        _line(axes, runs, name, _BY_NAMES, color=_GREYS[name], linewidth=1.2)
+    serial = [case for case in ONE_WRITE if case.zones == 1]
+    _line(axes, runs, OURS, serial, label=" (one write at a time)", color=_OURS, ls=":")
+    _line(axes, runs, OURS, _BY_NAMES, color=_OURS, linewidth=2.2)
+    lag = _BY_NAMES[0].lag
+    axes.axhline(lag, color="#999999", linewidth=0.8, linestyle="--")
+    axes.annotate(f"slowest name server: {lag:g} s", (100, lag), (0, -11), ha="right", **_SMALL)
+    _log(axes)
+    axes.set(xlabel="names in the certificate", ylim=(1, None))
+    axes.set_title("Seconds above a plugin that does nothing", loc="left", fontsize=10)
+    axes.legend(frameon=False, fontsize=8)
+    _save(figure, file)
+
+
+_SMALL: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8, "color": "#777777"}
+
+
+def _line(
+    axes: Axes, runs: Runs, name: str, cases: list[Case], label: str = "", **style: Any
+) -> None:
+    points = [(case.names, runs.above_floor(name, case)) for case in cases]
+    known = [(names, seconds) for names, seconds in points if seconds is not None]
+    if known:
+        axes.plot(*zip(*known), marker=_MARKERS[name], markersize=4, label=name + label, **style)
+
+
+def draw_growth(orders: list[dict[str, Any]], file: Path) -> None:
+    """Draw time, calls, memory and DNS questions of orders by their number of names."""
+    figure, grid = pyplot.subplots(2, 2, figsize=(7.2, 5.2), layout="constrained")
+    panels = {
+        "seconds, start of Python included": "seconds",
+        "API calls": "calls",
+        "peak memory, MiB": "memory",
+        "DNS questions in the busiest second": "busiest_second_of_queries",
+    }
+    for axes, (title, figure_of) in zip(grid.flat, panels.items()):
+        for zones, color in _ZONES.items():
+            points = sorted(
+                (order["case"]["names"], order[figure_of])
+                for order in orders
+                if order["case"]["zones"] == zones and not order["rate"]
+            )
+            if points:
+                label = f"{zones} zone" + "s" * (zones > 1)
+                axes.plot(*zip(*points), marker="o", markersize=4, color=color, label=label)
+        _log(axes)
+        axes.set_title(title, loc="left", fontsize=9)
+    grid[0][0].legend(frameon=False, fontsize=8)
+    for axes in grid[1]:
+        axes.set_xlabel("names")
+    _save(figure, file)
+
+
+def _log(axes: Axes) -> None:
+    axes.set(xscale="log", yscale="log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
+        axis.set_minor_formatter(mpl.ticker.NullFormatter())
+    axes.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
+
+
+def _save(figure: Any, file: Path) -> None:
+    figure.savefig(file, metadata={"Date": None})
+    pyplot.close(figure)

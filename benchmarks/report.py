@@ -1,0 +1,255 @@
+"""Turn what was measured into tables and pictures, for docs/ and the README."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks import pictures
+from benchmarks.cases import LAGS, LATENCIES, ONE_WRITE, SIZES, Case
+from benchmarks.contenders import FLOOR, OURS, PEERS, PLAIN
+
+Run = dict[str, Any]
+IMAGES = ("speed.svg", "growth.svg")
+
+
+class Runs:
+    """The runs of the table, by contender and case."""
+
+    def __init__(self, runs: Iterable[Run]) -> None:
+        self._runs: dict[tuple[str, Case], list[Run]] = {}
+        for run in runs:
+            case = case_of(run)
+            self._runs.setdefault((run["contender"], case), []).append(run)
+
+    def of(self, contender: str, case: Case) -> list[Run]:
+        """Give the runs that obtained the certificate."""
+        return [run for run in self._runs.get((contender, case), []) if run["ok"]]
+
+    def failed(self, contender: str, case: Case) -> bool:
+        """Tell whether there were runs, and none obtained the certificate."""
+        return (contender, case) in self._runs and not self.of(contender, case)
+
+    def typical(self, contender: str, case: Case, what: str) -> float | None:
+        """Give the median of one figure; None if nothing was measured."""
+        return median_of(self.of(contender, case), what)
+
+    def above_floor(self, contender: str, case: Case) -> float | None:
+        """Give the seconds above the floor of the same measurement."""
+        floor, seconds = (
+            self.typical(FLOOR, case.floor, "seconds"),
+            self.typical(contender, case, "seconds"),
+        )
+        return None if floor is None or seconds is None else seconds - floor
+
+
+def case_of(run: Run) -> Case:
+    """Give the case of a run."""
+    return Case(**{**run["case"], "lags": tuple(float(lag) for lag in run["case"]["lags"])})
+
+
+def median_of(runs: Sequence[Run], what: str) -> float | None:
+    """Give the median of one figure of some runs."""
+    return median(run[what] for run in runs) if runs else None
+
+
+def write(results: dict[str, Any], folder: Path) -> None:
+    """Write everything that can be said into a folder."""
+    blocks = {"made": [_made(results)]}
+    if "runs" in results:
+        runs = Runs(results["runs"])
+        blocks["speed"] = _speed(runs, results["not_measured"])
+        blocks["summary"] = _summary(runs)
+        blocks["costs"] = _costs(runs)
+        pictures.draw_speed(runs, folder / "speed.svg")
+    if "growth" in results:
+        blocks["growth"] = _growth(results["growth"])
+        pictures.draw_growth(results["growth"], folder / "growth.svg")
+    if "startup" in results:
+        blocks["startup"] = _startup(results["startup"])
+    if "breakdown" in results:
+        blocks["breakdown"] = _breakdown(results["breakdown"])
+    text = "".join(
+        f".. begin {name}\n\n" + "\n".join(lines) + f"\n\n.. end {name}\n\n"
+        for name, lines in blocks.items()
+    )
+    (folder / "speed.rst").write_text(text)
+
+
+def publish(folder: Path, root: Path) -> None:
+    """Put what was written into the pages that have a place for it, and the pictures beside."""
+    blocks = re.findall(
+        r"^\.\. begin (\S+)\n(.*?)^\.\. end \1\n",
+        (folder / "speed.rst").read_text(),
+        re.DOTALL | re.MULTILINE,
+    )
+    for page in (root / "docs" / "speed.rst", root / "README.rst", root / "README.zh-CN.rst"):
+        text = page.read_text() if page.exists() else ""
+        new = text
+        for name, block in blocks:
+            place = rf"(^\.\. begin {name}\n).*?(^\.\. end {name}\n)"
+            new = re.sub(
+                place,
+                lambda found, block=block: found[1] + block + found[2],
+                new,
+                flags=re.DOTALL | re.MULTILINE,
+            )
+        if new != text:
+            page.write_text(new)
+    (root / "docs" / "images").mkdir(exist_ok=True)
+    for image in IMAGES:
+        if (folder / image).exists():
+            shutil.copy(folder / image, root / "docs" / "images" / image)
+    shutil.copy(folder / "results.json", root / "docs" / "speed.json")
+
+
+def _made(results: dict[str, Any]) -> str:
+    versions = dict(results["versions"])
+    cores, python, certbot = (versions.pop(key) for key in ("cores", "Python", "certbot"))
+    ours = versions.pop(OURS)
+    others = ", ".join(f"{name} {version}" for name, version in versions.items())
+    how = "with few runs" if results["quick"] else f"in {results['minutes']:.0f} minutes"
+    return (
+        f"Measured {results['made']} {how}: Certbot {certbot}, certbot-dns-aliyun {ours}, "
+        f"{others}; Python {python}, {cores} cores."
+    )
+
+
+def _speed(runs: Runs, not_measured: dict[str, str]) -> list[str]:
+    groups = [SIZES, ONE_WRITE, LAGS, LATENCIES]
+    lines = []
+    for cases in groups:
+        rows = [_speed_row(runs, case) for case in cases]
+        if any(row[2] != "" for row in rows):
+            same_world = len({case.where for case in cases}) == 1
+            if same_world:
+                lines += [f"{cases[0].where[0].upper()}{cases[0].where[1:]}:", ""]
+            head = ["Order" if same_world else "Apex and wildcard; world"]
+            head += ["floor", "ours", *map(_short, PEERS), "times"]
+            for row, case in zip(rows, cases):
+                row[0] = case.what if same_world else case.where
+            lines += [*table(head, rows), ""]
+    lines += [f"{name} was not measured: {why}" for name, why in not_measured.items() if why]
+    return lines
+
+
+def _speed_row(runs: Runs, case: Case) -> list[str]:
+    ours = runs.above_floor(OURS, case)
+    peers = [runs.above_floor(name, case) for name in PEERS]
+    best = min((seconds for seconds in peers if seconds is not None), default=None)
+    return [
+        "",
+        _number(runs.typical(FLOOR, case.floor, "seconds"), 1),
+        _number(ours, 2),
+        *(
+            "refused" if runs.failed(name, case) else _number(seconds, 1)
+            for name, seconds in zip(PEERS, peers)
+        ),
+        _number(best / ours if best and ours else None, 1),
+    ]
+
+
+def _summary(runs: Runs) -> list[str]:
+    """Give the table for the README: orders by their size."""
+    rows: list[list[str]] = []
+    for case in SIZES:
+        row = _speed_row(runs, case)
+        row[0] = case.what
+        if row[2]:
+            rows.append([row[0], *row[2:]])
+    return table(["Order", "certbot-dns-aliyun 3", *map(_short, PEERS), "times faster"], rows)
+
+
+def _costs(runs: Runs) -> list[str]:
+    head = ["Order", "Plugin", "calls", "connections", "DNS queries", "CPU s", "peak MiB"]
+    rows = []
+    for case in (SIZES[0], SIZES[1], SIZES[2], SIZES[3], ONE_WRITE[3]):
+        for name in (FLOOR, OURS, *PEERS):
+            at = case.floor if name == FLOOR else case
+            if not runs.of(name, at):
+                continue
+            what = case.what + (", one write at a time" if case.one_write else "")
+            rows.append(
+                [
+                    what,
+                    {FLOOR: "floor", OURS: "ours"}.get(name, _short(name)),
+                    _number(runs.typical(name, at, "calls"), 0),
+                    _number(runs.typical(name, at, "connections"), 0),
+                    _number(runs.typical(name, at, "queries"), 0),
+                    _number(runs.typical(name, at, "cpu"), 2),
+                    _number(runs.typical(name, at, "memory"), 0),
+                ]
+            )
+    return table(head, rows)
+
+
+def _growth(orders: list[Run]) -> list[str]:
+    head = ["Names", "Zones", "look-ups", "adding", "waiting", "removing", "calls", "busiest s"]
+    head += ["queries", "busiest s", "CPU s", "peak MiB"]
+    rows = []
+    for run in orders:
+        case = case_of(run)
+        phases = [_number(run[phase], 2) for phase in ("prepare", "add", "wait", "remove")]
+        names = f"{case.names}" + (" (no rate limit)" if run["rate"] else "")
+        counts = [str(run["calls"]), str(run["busiest_second_of_calls"])]
+        counts += [str(run["queries"]), str(run["busiest_second_of_queries"])]
+        cost = [_number(run["cpu"], 1), _number(run["memory"], 0)]
+        rows.append([names, str(case.zones), *phases, *counts, *cost])
+    return table(head, rows)
+
+
+def _startup(starts: list[Run]) -> list[str]:
+    commands = list(dict.fromkeys(start["command"] for start in starts))
+    contenders = list(dict.fromkeys(start["contender"] for start in starts))
+    typical = {
+        (command, contender): median(
+            start["cpu"]
+            for start in starts
+            if (start["command"], start["contender"]) == (command, contender)
+        )
+        for command in commands
+        for contender in contenders
+    }
+    rows = []
+    for contender in contenders:
+        own = [typical[command, contender] for command in commands]
+        added = [cpu - typical[command, PLAIN.name] for cpu, command in zip(own, commands)]
+        label = {PLAIN.name: "Certbot alone", OURS: "with ours"}.get(
+            contender, f"with {_short(contender)}"
+        )
+        shown = own if contender == PLAIN.name else added
+        sign = "" if contender == PLAIN.name else "+"
+        rows.append([label, *(f"{1000 * cpu:{sign}.0f} ms" for cpu in [*shown, sum(shown)])])
+    return table(["CPU time", *(f"``{c}``" for c in commands), "together"], rows)
+
+
+def _breakdown(moments: list[tuple[str, float]]) -> list[str]:
+    began = [0.0, *(at for _, at in moments)]
+    rows = [
+        [what, f"{1000 * before:.0f}", f"{1000 * (at - before):.0f}"]
+        for before, (what, at) in zip(began, moments)
+    ]
+    return table(["What", "begins at, ms", "takes, ms"], rows)
+
+
+def _short(name: str) -> str:
+    return name.replace("certbot-dns-", "-")
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lay out a simple table (docutils: an empty first column would continue the row above)."""
+    widths = [max(map(len, column)) for column in zip(head, *rows)]
+    rule = " ".join("=" * width for width in widths)
+
+    def line(cells: Sequence[str]) -> str:
+        return " ".join(cell.ljust(width) for cell, width in zip(cells, widths)).rstrip()
+
+    return [rule, line(head), rule, *map(line, rows), rule]

@@ -23,7 +23,7 @@ from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.alidns.errors import PASSING, AlidnsError, Verdict
 from certbot_dns_aliyun.alidns.pace import Rate, ZoneGate
 from certbot_dns_aliyun.credentials.access_key import KeySource
-from certbot_dns_aliyun.names import to_unicode
+from certbot_dns_aliyun.names import LONGEST_NAME, to_ascii, to_unicode
 
 logger = logging.getLogger(__name__)
 
@@ -82,17 +82,24 @@ class Client:
         An error's ``maybe_done`` tells whether the record may stand in the zone all the same.
         """
         maybe_done = False
+        written_rr = rr
 
         def once() -> Added:
-            nonlocal maybe_done
+            nonlocal maybe_done, written_rr
             if maybe_done and self.may_list(zone):
                 record_id = self.find(zone, rr, value, effort)
                 if record_id:
                     return Added(record_id, ours=True)
             try:
-                request = functools.partial(requests.add_record, to_unicode(zone), rr, value)
+                request = functools.partial(
+                    requests.add_record, to_unicode(zone), written_rr, value
+                )
                 reply = self._write(zone, request, effort)
             except AlidnsError as error:
+                # Which form an RR with international labels must have is documented nowhere.
+                if error.code == "SubDomainInvalid.RR" and written_rr != to_unicode(rr):
+                    written_rr = to_unicode(rr)
+                    return once()
                 if error.verdict is Verdict.DUPLICATE:
                     record_id = self.find(zone, rr, value, effort) if maybe_done else None
                     return Added(record_id, ours=maybe_done)
@@ -244,10 +251,12 @@ def _records(reply: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _is(record: dict[str, Any], rr: str, value: str) -> bool:
+    listed_rr = str(record.get("RR", ""))
     return (
         str(record.get("Type", "")).upper() == "TXT"
-        and str(record.get("RR", "")).lower() == rr.lower()
         and record.get("Value") == value
+        and len(listed_rr) <= LONGEST_NAME
+        and to_ascii(listed_rr) == rr.lower()
     )
 
 

@@ -44,10 +44,12 @@ def list_records(zone: str, rr: str, value: str, page: int) -> Any:
 
     Without a SearchMode, RR and value match any record that contains them: narrow enough for
     paging, and the same on old and new versions of the API. The caller compares exactly.
+    An RR with an A-label may be listed as U-label, so the value alone is searched for then.
     """
     request = DescribeDomainRecordsRequest()
     request.set_DomainName(zone)
-    request.set_RRKeyWord(rr)
+    if "xn--" not in rr:
+        request.set_RRKeyWord(rr)
     request.set_TypeKeyWord("TXT")
     request.set_ValueKeyWord(value)
     request.set_PageNumber(page)

@@ -69,7 +69,7 @@ def measure(quick: bool, parts: list[str]) -> dict[str, Any]:
         results["growth"] = measure_growth(quick)
     if "startup" in parts:
         tell("start-up")
-        results["startup"] = run("benchmarks.startup", "5" if quick else "20")
+        results["startup"] = run("benchmarks.startup", "4" if quick else "20")
     if "breakdown" in parts:
         tell("breakdown")
         results["breakdown"] = run("benchmarks.breakdown")

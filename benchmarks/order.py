@@ -6,6 +6,7 @@ Runs in the Python of a Certbot that has the plugin: ``python order.py order.jso
 from __future__ import annotations
 
 import functools
+import io
 import json
 import secrets
 import sys
@@ -24,7 +25,7 @@ from certbot_dns_aliyun.run import Run
 def main() -> None:
     """Make the order that a file describes; print how long each phase took, as JSON."""
     order: dict[str, Any] = json.loads(Path(sys.argv[1]).read_text())
-    obj.set_display(obj.NoninteractiveDisplay(sys.stderr))
+    obj.set_display(obj.NoninteractiveDisplay(io.StringIO()))
     if order["rate"]:
         client.Rate = functools.partial(Rate, order["rate"])  # type: ignore[misc,assignment]
     records = [

@@ -10,7 +10,7 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 
 from benchmarks.cases import ONE_WRITE, SIZES, Case
-from benchmarks.contenders import OURS, PEERS
+from benchmarks.contenders import CONTENDERS, OURS, PEERS
 
 if TYPE_CHECKING:
     from benchmarks.report import Runs
@@ -55,7 +55,8 @@ def _line(
     points = [(case.names, runs.above_floor(name, case)) for case in cases]
     known = [(names, seconds) for names, seconds in points if seconds is not None]
     if known:
-        axes.plot(*zip(*known), marker=_MARKERS[name], markersize=4, label=name + label, **style)
+        label = f"{name} {CONTENDERS[name].pinned}".strip() + label
+        axes.plot(*zip(*known), marker=_MARKERS[name], markersize=4, label=label, **style)
 
 
 def draw_growth(orders: list[dict[str, Any]], file: Path) -> None:
@@ -78,6 +79,8 @@ def draw_growth(orders: list[dict[str, Any]], file: Path) -> None:
                 label = f"{zones} zone" + "s" * (zones > 1)
                 axes.plot(*zip(*points), marker="o", markersize=4, color=color, label=label)
         _log(axes)
+        if figure_of == "memory":
+            axes.set(yscale="linear", ylim=(0, None))
         axes.set_title(title, loc="left", fontsize=9)
     grid[0][0].legend(frameon=False, fontsize=8)
     for axes in grid[1]:

@@ -74,7 +74,9 @@ class Run:
         from certbot_dns_aliyun.alidns.clients import Clients
         from certbot_dns_aliyun.records.ledger import Ledger
 
-        return Ledger(Clients(self._settings), self._dns.places, self._work_dir)
+        return Ledger(
+            Clients(self._settings), self._dns.places, self._work_dir, self._dns.is_public_zone
+        )
 
     def prepare(self, records: Sequence[Challenge]) -> None:
         """Look up zones and name servers; remove what a killed run left; note what comes next.

@@ -124,9 +124,12 @@ CODES = {
         "not from Alidns": "What comes back is not what the API sends: the page of a proxy, a "
         "captive portal or a load balancer. See whether ``https://alidns.aliyuncs.com/`` opens "
         "from this machine.",
-        "proxy failed": "``HTTPS_PROXY`` is set, and the proxy refuses or cannot be reached. Under "
+        "proxy failed": "``HTTPS_PROXY`` is set, and the proxy cannot be reached or fails. Under "
         "cron and systemd the environment is not that of your shell.",
-        "TLS failed": "The other side speaks no TLS, or none of TLS 1.2 and newer.",
+        "proxy refused": "The proxy wants a user name and a password, or does not let that host be "
+        "reached: ``HTTPS_PROXY=http://user:password@proxy.example:3128``.",
+        "TLS refused": "Something in between answers in plain HTTP, or in TLS 1.1 or older.",
+        "TLS failed": "The connection broke off while TLS was being set up, again and again.",
         "certificate refused": "The certificate is not of a CA that is trusted here, not for "
         "this host, or out of date. Look at ``openssl s_client -connect alidns.aliyuncs.com:443``: "
         "the issuer tells who is in between. The clock of this machine may be wrong, too.",
@@ -178,6 +181,10 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         ("must be a host name",): "Leave the key out, unless you reach the API by another host.",
         ("must be between 900",): "STS allows a quarter of an hour to twelve hours, and no more "
         "than the role itself does.",
+        (
+            "is of the form:",
+        ): "The shape of a name of Alibaba Cloud's, which was cut off or mistyped.",
+        ("is not valid JSON",): "An INI value is one line, so a policy must stand on one line.",
         ("not named by a domain",): "A section that holds keys of this plugin is for a zone: "
         "``[example.org]``.",
         ("has two sections",): "``[例子.com]`` and ``[xn--fsqu00a.com]`` are the same zone.",
@@ -196,6 +203,9 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
     "Adding": {
         ("lead in a circle",): "The CNAME records are shown in their order. Correct the last one, "
         "so that it names a name at which the TXT record can stand.",
+        ("in no zone that could hold",): "The name that the CNAME leads to has one label or none.",
+        ("Or remove the CNAME record",): "It follows the reason where a CNAME leads from the "
+        "``_acme-challenge`` name to a zone that does not take the record.",
         ("could not be added",): "Why, is said behind the colon: see the sentences above. Where "
         "no zone took the record, all that were tried are named.",
     },
@@ -214,6 +224,14 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         "name servers that the console shows, or put the challenge into another zone: "
         "`delegation <delegation.rst>`_. If your name servers only have names of their own, all "
         "is well.",
+        (
+            "Public DNS knows no zone",
+        ): "The servers of the top-level domain do not know the domain. "
+        "As long as that is so, no CA can validate it.",
+        (
+            "another provider's",
+        ): "Both are in the NS set of the zone, and the CA may ask either. Have "
+        "the other provider copy the zone, or take it out of the set at the registrar.",
         ("Public DNS has a zone",): "A part of the domain is delegated to name servers of its own, "
         "and those will not have what is added above. Use the credentials of the account that "
         "has the zone below, or `delegation <delegation.rst>`_.",
@@ -241,7 +259,7 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         "machine looked. The CA has asked other servers, then: it follows the delegation in the "
         "registry, and this machine's resolver may not (split horizon). Or a CAA record forbids "
         "this CA; its own message tells.",
-        ("only these served",): "The CA may have asked one of the others.",
+        ("but these did not",): "The CA may have asked one of the others.",
         ("could be asked from here, so",): "The fixed wait was too short, or the domain is "
         "delegated somewhere else.",
     },
@@ -254,7 +272,7 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         ("its id never arrived",): "The reply to an add was lost, and with a key that may not call "
         "DescribeDomainRecords there is no way to find the record. Look in the console.",
         (
-            "> is left.",
+            "> is left; the next run",
         ): "The removal was broken off, by a second Ctrl-C, say. The next run removes "
         "the record, as the journal lists it; or you do, as the sentence says.",
         ("may be left (<fault>)",): "A fault of this plugin; please report it with Certbot's log.",
@@ -295,7 +313,7 @@ FILLED_IN = {
     "_install_command()": "<command>",
 }
 
-_SAYING = ("PluginError", "sentence", "notify", "warning", "info")
+_SAYING = ("PluginError", "NotInstalledError", "sentence", "notify", "warning", "info")
 _NOT_SAID = ("add_parser_arguments", "more_info")
 _FORMAT = re.compile(r"%[.\d]*[sdf]")
 

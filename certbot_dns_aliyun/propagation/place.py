@@ -56,6 +56,11 @@ class Place:
     chain: tuple[str, ...]
     is_absent: bool = False
 
+    @property
+    def is_foreign(self) -> bool:
+        """Whether no name server of the zone looks like one of Alibaba Cloud DNS."""
+        return bool(self.servers) and not any(server.is_alidns for server in self.servers)
+
 
 async def find_places(discovery: Discovery, validation_name: str) -> list[Place]:
     """Find the places for a validation name, the one to try first at the head.
@@ -83,10 +88,13 @@ async def find_places(discovery: Discovery, validation_name: str) -> list[Place]
         chain.append(name)
 
 
-async def public_servers(discovery: Discovery, name: str) -> list[NameServer]:
-    """Find the name servers of a name's zone, from the top-level domain's servers downwards."""
+async def public_zone(discovery: Discovery, name: str) -> tuple[str | None, list[NameServer]]:
+    """Find a name's zone and its name servers, from the top-level domain's servers downwards.
+
+    :returns: None and no servers if nobody answers
+    """
     zone, servers, _ = await _descend_from_top(discovery, name)
-    return servers if zone else []
+    return zone, servers if zone else []
 
 
 async def _locate(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from certbot_dns_aliyun.names import is_within
 from certbot_dns_aliyun.propagation.discovery import Discovery
 from certbot_dns_aliyun.propagation.loop import Loop
-from certbot_dns_aliyun.propagation.place import Place, find_places, public_servers
+from certbot_dns_aliyun.propagation.place import Place, find_places, public_zone
 from certbot_dns_aliyun.propagation.question import NameServer
 from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
 
@@ -64,6 +64,14 @@ class PublicDns:
         :raises certbot_dns_aliyun.propagation.place.BadChainError: if CNAMEs lead in a circle
         """
         return self._future_places(validation_name).result()
+
+    def is_public_zone(self, zone: str, name: str) -> bool:
+        """Tell whether the zone of a name is that for the world, too, or for this machine alone.
+
+        Where the top-level domain's servers do not tell, it is taken to be.
+        """
+        found, _ = self._loop.start(public_zone(self._discovery, name)).result()
+        return found in (None, zone)
 
     def watch(
         self, records: Iterable[Served], limits: Limits
@@ -133,7 +141,8 @@ class PublicDns:
             return [Place(name, None, (), (name,))]
 
     async def _public_servers(self, name: str) -> list[NameServer]:
-        return await public_servers(self._discovery, name)
+        _, servers = await public_zone(self._discovery, name)
+        return servers
 
 
 async def _run_all(watches: list[ZoneWatch]) -> None:

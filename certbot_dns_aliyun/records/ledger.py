@@ -88,13 +88,19 @@ class Ledger:
     :param clients: the API, for each zone
     :param find_places: gives the places for a validation name, by public DNS
     :param work_dir: Certbot's folder for what it works with; the journal is kept there
+    :param is_public_zone: tells whether a zone is that of a name for the world, too
     """
 
     def __init__(
-        self, clients: Clients, find_places: Callable[[str], list[Place]], work_dir: str
+        self,
+        clients: Clients,
+        find_places: Callable[[str], list[Place]],
+        work_dir: str,
+        is_public_zone: Callable[[str, str], bool] = lambda zone, name: True,
     ) -> None:
         self._clients = clients
         self._find_places = find_places
+        self._is_public_zone = is_public_zone
         self._work_dir = work_dir
         self._journal = Journal.of_this_run(work_dir)
         self._planned: set[Line] = set()
@@ -250,7 +256,8 @@ class Ledger:
                 refusals.append(error)
                 # What the key may not touch may be no zone at all, unless public DNS says it is.
                 if error.verdict is Verdict.NOT_HERE or (
-                    error.verdict is Verdict.DENIED and zone != guess
+                    error.verdict is Verdict.DENIED
+                    and not (zone == guess and self._is_zone_of_the_world(entry.place))
                 ):
                     continue
                 if error.verdict in (Verdict.CONFLICT, Verdict.DENIED):
@@ -265,6 +272,9 @@ class Ledger:
             logger.debug("TXT record %s in zone %s: %s", entry.name, zone, entry.state.value)
             return []
         return refusals
+
+    def _is_zone_of_the_world(self, place: Place) -> bool:
+        return not place.is_foreign or self._is_public_zone(str(place.zone), place.name)
 
     def _remove(self, entry: Entry, effort: Effort) -> str | None:
         if not entry.added.done():
@@ -332,7 +342,7 @@ def _cannot_add(place: Place, refusals: list[AlidnsError]) -> errors.PluginError
         zones = ", ".join(error.zone for error in refusals)
         telling.zone = f"ZONE, where ZONE is the one of {zones} that is hosted"
     what = f"The TXT record {place.name} could not be added"
-    if place.servers and not any(server.is_alidns for server in place.servers):
+    if place.is_foreign:
         names = ", ".join(sorted({server.name for server in place.servers}))
         what += f" to the zone {place.zone}, where public DNS has it (at {names})"
     if len(place.chain) > 1:

@@ -131,7 +131,8 @@ def a_credentials_uri(cloud: Cloud, policy: Policy) -> Prepared:
     return Prepared({"credentials_uri": cloud.uri(role).uri}, role)
 
 
-KINDS: list[Callable[[Cloud, Policy], Prepared]] = [
+Kind = Callable[[Cloud, Policy], Prepared]
+KINDS: list[Kind] = [
     a_key,
     a_temporary_key,
     a_role,
@@ -145,7 +146,7 @@ KINDS: list[Callable[[Cloud, Policy], Prepared]] = [
 ]
 
 
-def prepared_for(cloud: Cloud, kind: Callable[[Cloud, Policy], Prepared], *zones: str) -> Prepared:
+def prepared_for(cloud: Cloud, kind: Kind, *zones: str) -> Prepared:
     return kind(cloud, zone_policy(*(zones or ["example.com"])))
 
 

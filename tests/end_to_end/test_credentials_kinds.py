@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import pytest
 
 from tests.end_to_end.helpers import assert_issued
 from tests.end_to_end.kinds import (
     KINDS,
-    Prepared,
+    Kind,
     a_credentials_uri,
     a_profile_with_a_role,
     a_role,
@@ -21,14 +20,13 @@ from tests.end_to_end.kinds import (
 from tests.world import World, present_certificate, zone_policy
 from tests.world.cloud import TRUSTS_ACCOUNT, Cloud
 from tests.world.metadata import TOKEN
-from tests.world.ram import Policy
 from tests.world.sts import ADDRESS
 
 pytestmark = pytest.mark.newest
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_a_kind_issues_and_renews(world: World, kind: Callable[[Cloud, Policy], Prepared]) -> None:
+def test_a_kind_issues_and_renews(world: World, kind: Kind) -> None:
     cloud = Cloud(world)
     prepared = prepared_for(cloud, kind)
     assert_issued(issue(world, prepared.settings), world, "example.com")
@@ -77,7 +75,7 @@ def test_sts_may_be_called_at_another_host(world: World) -> None:
 
 
 @pytest.mark.parametrize("kind", [a_role, a_profile_with_a_role])
-def test_a_run_asks_sts_once(world: World, kind: Callable[[Cloud, Policy], Prepared]) -> None:
+def test_a_run_asks_sts_once(world: World, kind: Kind) -> None:
     """However many threads there are, and however near its end a session of 15 minutes looks."""
     cloud = Cloud(world)
     names = [f"{letter}.example.com" for letter in "abcdefgh"]
@@ -97,9 +95,7 @@ def test_metadata_is_read_with_a_token_alone(world: World) -> None:
 
 
 @pytest.mark.parametrize("kind", [an_instance, a_credentials_uri])
-def test_keys_do_not_go_through_a_proxy_in_the_clear(
-    world: World, kind: Callable[[Cloud, Policy], Prepared]
-) -> None:
+def test_keys_do_not_go_through_a_proxy_in_the_clear(world: World, kind: Kind) -> None:
     proxy = {"http_proxy": "http://192.0.2.1:3128"}
     settings = prepared_for(Cloud(world), kind).settings
     assert_issued(issue(world, settings, env=proxy), world, "example.com")

@@ -85,7 +85,11 @@ def test_what_lasts_is_told_and_what_is_left_is_named(
         observed += "; record named"
         assert names(record, outcome.text), str(outcome)
     assert observed == expected, str(outcome)
-    says = row.says if (row.code, place) != ("Forbidden.RAM", "list") else "may not list records"
+    says = (
+        row.says
+        if (row.code, place) != ("Forbidden.RAM", "list")
+        else "alidns:DescribeDomainRecords"
+    )
     assert says in outcome.text, str(outcome)
     assert len(world.alidns.calls_of(table.ACTIONS[place])) <= 3
     if left:

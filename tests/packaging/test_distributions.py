@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -65,7 +66,7 @@ def test_certbot_finds_the_plugin_by_its_old_name(wheel: dict[str, bytes]) -> No
 
 def test_a_user_installs_no_tool_of_ours(metadata: Message) -> None:
     required = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
-    names = {line.split(";")[0].split(">")[0].strip() for line in required}
+    names = {re.split(r"[;<>= ]", line)[0] for line in required}
     assert names == {
         "acme",
         "aliyun-python-sdk-alidns",

@@ -219,7 +219,7 @@ def test_without_list_and_id_the_console_is_named(api: FakeApi, ledger: Ledger) 
     ledger.add(NAME, VALUE, Effort())
     left = ledger.remove(NAME, VALUE, Effort())
     assert left
-    assert "may not list" in left
+    assert "lacks the permission alidns:DescribeDomainRecords" in left
     assert "console" in left
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 import pytest
@@ -37,7 +38,7 @@ def turns_free(gate: ZoneGate, most: int = 12) -> int:
     count = len(entered)
     effort.call_off()
     for turn in list(entered):
-        turn.__exit__(None, None, None)
+        turn.__exit__(ValueError, ValueError(), None)  # it proves nothing about the limit
     for thread in threads:
         thread.join(5)
     return count
@@ -47,41 +48,57 @@ def test_the_first_write_to_a_zone_goes_alone() -> None:
     assert turns_free(ZoneGate()) == 1
 
 
-def test_each_success_doubles_the_writes_up_to_the_connections() -> None:
+def succeed_together(gate: ZoneGate, count: int) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(count):
+            stack.enter_context(gate.turn(Effort()))
+
+
+def test_as_many_successes_at_once_as_may_be_double_the_writes() -> None:
     gate = ZoneGate()
     seen = []
     for _ in range(5):
         seen.append(turns_free(gate))
-        with gate.turn(Effort()):
-            gate.succeeded()
+        succeed_together(gate, seen[-1])
     assert seen == [1, 2, 4, 8, CONNECTIONS]
+
+
+def test_a_success_alone_proves_nothing_about_two() -> None:
+    gate = ZoneGate()
+    succeed_together(gate, 1)
+    succeed_together(gate, 1)
+    assert turns_free(gate) == 2
 
 
 def test_a_zone_that_was_busy_with_our_own_writes_takes_one_at_a_time_from_then_on() -> None:
     gate = ZoneGate()
-    gate.succeeded()
-    with gate.turn(Effort()), gate.turn(Effort()):
-        gate.was_busy()
+    succeed_together(gate, 1)
+    first, second = gate.turn(Effort()), gate.turn(Effort())
+    gate.was_busy()
+    for turn in (first, second):
+        turn.__exit__(ValueError, ValueError(), None)
     for _ in range(3):
-        gate.succeeded()
+        succeed_together(gate, 1)
     assert turns_free(gate) == 1
 
 
 def test_a_zone_that_was_busy_with_a_strangers_write_keeps_its_pace() -> None:
     gate = ZoneGate()
-    gate.succeeded()
-    with gate.turn(Effort()):
-        gate.was_busy()
+    succeed_together(gate, 1)
+    turn = gate.turn(Effort())
+    gate.was_busy()
+    turn.__exit__(ValueError, ValueError(), None)
     assert turns_free(gate) == 2
 
 
 def test_a_zone_that_is_not_there_takes_no_more_writes() -> None:
     gate = ZoneGate()
-    gate.closed = AlidnsError("InvalidDomainName.NoExist", "AddDomainRecord", zone="example.com")
+    error = AlidnsError("InvalidDomainName.NoExist", "AddDomainRecord", zone="example.com")
+    gate.close(error)
     with pytest.raises(AlidnsError) as caught:
         gate.turn(Effort())
-    assert caught.value is not gate.closed, "each caller adds to its own"
-    assert vars(caught.value) == vars(gate.closed)
+    assert caught.value is not error, "each caller adds to its own"
+    assert vars(caught.value) == vars(error)
 
 
 def test_who_waits_for_a_turn_is_told_that_the_run_was_called_off() -> None:

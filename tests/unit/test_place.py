@@ -14,7 +14,7 @@ from certbot_dns_aliyun.propagation.place import (
     BadChainError,
     Place,
     find_places,
-    public_servers,
+    public_zone,
 )
 from tests.unit.fake_dns import Internet
 
@@ -211,10 +211,10 @@ def test_no_question_goes_to_the_resolver_twice(internet: Internet, discovery: D
 def test_the_registrys_name_servers(internet: Internet, discovery: Discovery) -> None:
     """Whatever the resolver says of the zone."""
     internet.absent |= {("example.com", "NS"), ("example.com", "SOA")}
-    found = asyncio.run(public_servers(discovery, NAME))
+    _, found = asyncio.run(public_zone(discovery, NAME))
     assert {server.address for server in found} == {"10.1.0.1", "10.1.0.2"}
     del internet.zones["example.com"]
-    assert asyncio.run(public_servers(discovery, NAME)) == []
+    assert asyncio.run(public_zone(discovery, NAME)) == (None, [])
 
 
 LABELS = st.sampled_from(["a", "b", "*", "_acme-challenge"])

@@ -32,6 +32,9 @@ class FakeDns:
     def places(self, name: str) -> list[Place]:
         return [Place(name, "example.com", (), (name,))]
 
+    def is_public_zone(self, zone: str, name: str) -> bool:
+        return True
+
     def close(self) -> None:
         self.is_closed = True
 

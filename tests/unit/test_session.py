@@ -17,9 +17,9 @@ from certbot_dns_aliyun.alidns import call
 
 @pytest.fixture
 def session() -> Iterator[requests.Session]:
-    call.session.cache_clear()
+    call._make_session.cache_clear()
     yield call.session()
-    call.session.cache_clear()
+    call._make_session.cache_clear()
 
 
 def test_there_is_one_session_for_all_lineages(session: requests.Session) -> None:

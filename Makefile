@@ -65,7 +65,7 @@ unit: ## the tests of the parts, under each Python, and those of the tests' own 
 			echo "$$python is not on this machine: unit tests not run under it."; continue; \
 		fi; \
 		echo "Unit tests under $$python"; \
-		build/$$python/bin/python -m pytest -q --confcutdir tests/unit tests/unit || exit; \
+		build/$$python/bin/python -m pytest -q -n $(WORKERS) --confcutdir tests/unit tests/unit || exit; \
 	done
 
 # What measures time goes first, alone; the newest goes last, as its closing line says the most.

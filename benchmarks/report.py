@@ -104,7 +104,6 @@ def publish(folder: Path, root: Path) -> None:
     for image in IMAGES:
         if (folder / image).exists():
             shutil.copy(folder / image, root / "docs" / "images" / image)
-    shutil.copy(folder / "results.json", root / "docs" / "speed.json")
 
 
 def _made(results: dict[str, Any]) -> str:

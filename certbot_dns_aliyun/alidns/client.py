@@ -214,7 +214,8 @@ class Client:
         """Make a call again and again until it succeeds, is refused, or the effort is spent."""
         first_failure = 0.0
 
-        def is_spent(state: tenacity.RetryCallState) -> bool:
+        # Older versions of tenacity want the parameter to have this very name.
+        def is_spent(retry_state: tenacity.RetryCallState) -> bool:
             nonlocal first_failure
             first_failure = first_failure or time.monotonic()
             return effort.is_spent(first_failure)
@@ -233,13 +234,13 @@ def _is_passing(error: BaseException) -> bool:
     return isinstance(error, AlidnsError) and error.verdict in PASSING
 
 
-def _wait(state: tenacity.RetryCallState) -> float:
+def _wait(retry_state: tenacity.RetryCallState) -> float:
     """Give the seconds to wait before the next try: exponential, with jitter, or as asked for."""
-    error = state.outcome.exception() if state.outcome else None
+    error = retry_state.outcome.exception() if retry_state.outcome else None
     if not isinstance(error, AlidnsError):
         return 0.0
     first = _FIRST_WAIT.get(error.verdict, _FIRST_WAIT_ELSE)
-    longest = min(first * 2 ** (state.attempt_number - 1), _LONGEST_WAIT)
+    longest = min(first * 2 ** (retry_state.attempt_number - 1), _LONGEST_WAIT)
     asked_for = min(error.retry_after or 0.0, _LONGEST_WAIT_ASKED_FOR)
     return max(asked_for, random.uniform(longest / 2, longest))  # noqa: S311, no secret
 

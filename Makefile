@@ -11,7 +11,10 @@ OWN      := $(shell $(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_
 OTHERS   := $(filter-out $(OWN),$(PYTHONS))
 CERTBOTS := $(basename $(shell ls -v tests/certbots))
 NEWEST   := $(lastword $(CERTBOTS))
-VERSIONS := $(or $(CERTBOT),$(CERTBOTS))
+# Those of `make test`: the oldest that we support, those around changes of Certbot's plugin
+# interface, and the newest. The others run in `make nightly`.
+USUAL    := 1.12.0 1.21.0 2.1.0 $(NEWEST)
+VERSIONS := $(or $(CERTBOT),$(USUAL))
 BENCHED  := $(basename $(notdir $(wildcard benchmarks/venvs/*.txt)))
 BIN      := build/venv/bin
 # Who is not root becomes it in a user namespace; the tests make their own namespaces in there.
@@ -37,8 +40,8 @@ test: ## everything; with CERTBOT=2.1.0, the end-to-end tests under that Certbot
 	@$(MAKE) --no-print-directory -j1 lint package unit e2e
 endif
 
-set-up: ## all virtual environments and the wheel
-	$(call prepare,build/venv/dev $(CERTBOTS:%=build/certbot-%/stamp) $(OTHERS:%=build/%/stamp))
+set-up: ## the virtual environments and the wheel
+	$(call prepare,build/venv/dev $(VERSIONS:%=build/certbot-%/stamp) $(OTHERS:%=build/%/stamp))
 
 lint: ## ruff and mypy
 	$(call prepare,build/venv/dev)
@@ -65,7 +68,8 @@ unit: ## the tests of the parts, under each Python, and those of the tests' own 
 			echo "$$python is not on this machine: unit tests not run under it."; continue; \
 		fi; \
 		echo "Unit tests under $$python"; \
-		build/$$python/bin/python -m pytest -q -n $(WORKERS) --confcutdir tests/unit tests/unit || exit; \
+		HYPOTHESIS_PROFILE=few build/$$python/bin/python -m pytest -q -n $(WORKERS) \
+			--confcutdir tests/unit tests/unit || exit; \
 	done
 
 # What measures time goes first, alone; the newest goes last, as its closing line says the most.
@@ -89,9 +93,12 @@ demo: ## a certificate issued and renewed before your eyes, without any account
 	$(call prepare,build/venv/stamp build/certbot-$(NEWEST)/stamp)
 	@$(AS_ROOT) $(BIN)/python -m tests.demo
 
-nightly: ## the property tests and the fuzzing, many times over
+nightly: ## the property tests and the fuzzing, many times over, and the other Certbots
 	$(call prepare,build/venv/dev)
 	HYPOTHESIS_PROFILE=nightly $(PYTEST) -n $(WORKERS) --timeout 3600 tests/unit
+	@for version in $(filter-out $(USUAL),$(CERTBOTS)); do \
+		$(MAKE) --no-print-directory e2e CERTBOT=$$version || exit; \
+	done
 
 soak: ## two hundred certificates while 5 % of all calls fail
 	$(call prepare,build/venv/stamp build/certbot-$(NEWEST)/stamp)

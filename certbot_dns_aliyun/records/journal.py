@@ -7,6 +7,7 @@ lineage, removes what it lists. It holds no secrets: all but the record ids is i
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -172,6 +173,9 @@ class Journal:
             os.close(file)
             return False
         self._file = file
+        if not content.endswith(b"\n"):
+            with contextlib.suppress(OSError):
+                os.write(file, b"\n")  # so that a torn line takes no other with it
         for text in content.split(b"\n"):
             if text:
                 self._replay(text)

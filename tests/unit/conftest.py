@@ -1,6 +1,6 @@
 """How long the property tests run, the seed that repeats them, and time that tests control.
 
-HYPOTHESIS_PROFILE=nightly tries far more inputs. The seed is printed at the end of every run.
+HYPOTHESIS_PROFILE=nightly tries far more inputs, few tries fewer. The seed is printed at the end of every run.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, settings
 from tests.unit.fake_api import FakeApi
 from tests.unit.fake_time import Clock
 
-QUICK, NIGHTLY = "quick", "nightly"
-for name, inputs in ((QUICK, 100), (NIGHTLY, 2_000)):
+FEW, QUICK, NIGHTLY = "few", "quick", "nightly"
+for name, inputs in ((FEW, 20), (QUICK, 100), (NIGHTLY, 2_000)):
     settings.register_profile(
         name,
         max_examples=inputs,

@@ -126,6 +126,15 @@ def test_a_torn_last_line_does_not_take_the_others_with_it(
     assert len(journals(tmp_path)) == 1, "and set aside"
 
 
+def test_what_is_written_after_a_torn_line_can_be_read(tmp_path: Path) -> None:
+    with killed_run(tmp_path).path.open("ab") as file:
+        file.write(b'{"add": ["example.com", "_acme-ch')
+    (journal,) = abandoned(tmp_path)
+    journal.gone(A)
+    kill(journal)
+    assert open_lines(tmp_path) == {B: None}
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 Challenge = tuple[str, str, str]
 
 #: Challenges in hand at once. Most of them wait for their zone's turn; the calls under way at once
-#: are far fewer (:data:`certbot_dns_aliyun.alidns.call.CONNECTIONS`).
+#: are far fewer (:data:`certbot_dns_aliyun.https.CONNECTIONS`).
 _THREADS = 100
 #: Seconds without success after which removing records is left to the next run, where the API
 #: seems dead, or the records are an earlier run's.

@@ -11,9 +11,9 @@ import time
 from collections import deque
 from types import TracebackType
 
-from certbot_dns_aliyun.alidns.call import CONNECTIONS
 from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.alidns.errors import AlidnsError
+from certbot_dns_aliyun.https import CONNECTIONS
 
 #: Documented are 60 for AddDomainRecord and as many for DeleteDomainRecord, an account; a call may
 #: arrive a little later than the one before it.

@@ -23,9 +23,9 @@ from typing import Any, Callable
 import urllib3.exceptions
 from certbot import errors
 
-from certbot_dns_aliyun.alidns.call import failure_of, read_body, session
 from certbot_dns_aliyun.alidns.errors import PASSING, AlidnsError, Verdict, clean_code, meaning_of
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
+from certbot_dns_aliyun.https import failure_of, read_body, session
 
 logger = logging.getLogger(__name__)
 

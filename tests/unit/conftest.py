@@ -1,6 +1,7 @@
 """How long the property tests run, the seed that repeats them, and time that tests control.
 
-HYPOTHESIS_PROFILE=nightly tries far more inputs, few tries fewer. The seed is printed at the end of every run.
+HYPOTHESIS_PROFILE=nightly tries far more inputs, few tries fewer. The seed is printed at the end
+of every run.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 import certbot_dns_aliyun
-from certbot_dns_aliyun.alidns import call, effort, pace, requests
+from certbot_dns_aliyun import https
+from certbot_dns_aliyun.alidns import effort, pace, requests
 from certbot_dns_aliyun.credentials import kinds, settings
 from certbot_dns_aliyun.dns_aliyun import Authenticator
 
@@ -123,7 +124,7 @@ def test_the_policies_allow_the_calls_that_the_plugin_makes_and_no_others() -> N
 
 def test_the_numbers_on_the_page_on_how_it_works_are_those_of_the_code() -> None:
     page = " ".join(text_of("docs/how-it-works.rst").split())
-    assert f"at most {call.CONNECTIONS} connections" in page
+    assert f"at most {https.CONNECTIONS} connections" in page
     assert pace.CALLS_PER_SECOND < 60
     assert "the documented 60 a second" in page
     assert f"{options()['--dns-aliyun-wait-limit']} seconds" in page

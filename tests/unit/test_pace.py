@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certbot_dns_aliyun.alidns.call import CONNECTIONS
 from certbot_dns_aliyun.alidns.effort import PATIENCE, Effort
 from certbot_dns_aliyun.alidns.errors import AlidnsError
 from certbot_dns_aliyun.alidns.pace import CALLS_PER_SECOND, Rate, ZoneGate
+from certbot_dns_aliyun.https import CONNECTIONS
 from tests.unit.fake_time import Clock
 
 

@@ -12,22 +12,22 @@ from pathlib import Path
 import pytest
 import requests
 
-from certbot_dns_aliyun.alidns import call
+from certbot_dns_aliyun import https
 
 
 @pytest.fixture
 def session() -> Iterator[requests.Session]:
-    call._make_session.cache_clear()
-    yield call.session()
-    call._make_session.cache_clear()
+    https._make_session.cache_clear()
+    yield https.session()
+    https._make_session.cache_clear()
 
 
 def test_there_is_one_session_for_all_lineages(session: requests.Session) -> None:
-    assert call.session() is session
+    assert https.session() is session
 
 
 def test_tls_is_1_2_or_newer_and_verified() -> None:
-    context = call._tls()
+    context = https._tls()
     assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
@@ -41,7 +41,7 @@ def test_connections_are_bounded_and_nothing_is_repeated_behind_our_back(
     assert adapter.max_retries.total == 0
     pool = adapter.poolmanager.connection_from_url("https://alidns.aliyuncs.com/")
     assert pool.pool is not None
-    assert pool.pool.maxsize == call.CONNECTIONS <= 12
+    assert pool.pool.maxsize == https.CONNECTIONS <= 12
     assert pool.block
 
 

@@ -37,6 +37,10 @@ _SHORTEST_PAUSE = 0.1
 _LONGEST_PAUSE = 2.0
 _PAUSE_SHARE = 0.05
 
+#: Seconds between two looks at an address that answered once and then no more, as name servers do
+#: that limit their rate; longer with each step of restraint.
+_RESTRAINED_PAUSES = (0.0, 1.0, 2.0, 4.0)
+
 #: Seconds that name servers get to answer at all, before they count as out of reach.
 _FIRST_ANSWER = 6.0
 #: Seconds after which an address that never answers with authority holds up the others no longer.
@@ -65,7 +69,12 @@ class Limits:
 
 @dataclass
 class _Address:
-    """What is known of one address of a name server."""
+    """What is known of one address of a name server.
+
+    :ivar missing: the names that it has not yet been found to serve, however it is asked
+    :ivar seen: the names whose values were in all of its answers of late, be they few
+    :ivar restraint: how far it is asked less, as it seems to limit its rate
+    """
 
     server: NameServer
     missing: set[str]
@@ -75,6 +84,8 @@ class _Address:
     complete_at: float = 0.0
     machines_disagree: bool = False
     over_tcp: bool = False
+    restraint: int = 0
+    seen: set[str] = field(default_factory=set)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -184,7 +195,7 @@ class ZoneWatch:
     @property
     def unserved(self) -> set[str]:
         """The names whose values not one address serves."""
-        missing = [address.missing for address in self._addresses]
+        missing = [address.missing - address.seen for address in self._addresses]
         return set(self._wanted).intersection(*missing)
 
     @property
@@ -273,32 +284,44 @@ class ZoneWatch:
                 self._changed.set()
             else:
                 waited = time.monotonic() - address.watched_since
-                await asyncio.sleep(
-                    min(max(_PAUSE_SHARE * waited, _SHORTEST_PAUSE), _LONGEST_PAUSE)
-                )
+                pause = min(max(_PAUSE_SHARE * waited, _SHORTEST_PAUSE), _LONGEST_PAUSE)
+                await asyncio.sleep(max(pause, _RESTRAINED_PAUSES[address.restraint]))
 
     async def _confirm(self, address: _Address, served: str) -> None:
         """Ask many times at once an address that has just served one name."""
         probes = self._probes_a_name * (_DISAGREEMENT if address.machines_disagree else 1)
-        await self._look(address, sorted(address.missing), probes)
-        if served in address.missing:
+        probes = max(1, probes >> 2 * address.restraint)
+        without = await self._look(address, sorted(address.missing), probes)
+        if served in without:
             address.machines_disagree = True
 
-    async def _look(self, address: _Address, names: Sequence[str], probes: int) -> None:
+    async def _look(self, address: _Address, names: Sequence[str], probes: int) -> set[str]:
         """Ask an address for names, several times each, and note which of them it serves.
 
-        Of several questions one may get lost; but none may be answered without the value.
+        Of several questions one may get lost; but none may be answered without the value. Where
+        many get lost, the address may be limiting its rate, and is asked less from then on.
+
+        :returns: the names that were answered without the value
         """
         replies = await asyncio.gather(
             *(self._question(address, name) for name in names for _ in range(probes))
         )
+        without = set()
         for i, name in enumerate(names):
             said = [r for r in replies[i * probes : (i + 1) * probes] if r is not None]
+            if not all(said):
+                without.add(name)
+                address.seen.discard(name)
+            elif said:
+                address.seen.add(name)
             if said and all(said) and 2 * len(said) >= probes:
                 address.missing.discard(name)
             else:
                 address.missing.add(name)
                 address.wake.set()
+        if 2 * replies.count(None) > len(replies) and address.authoritative_at is not None:
+            address.restraint = min(address.restraint + 1, len(_RESTRAINED_PAUSES) - 1)
+        return without
 
     async def _question(self, address: _Address, name: str) -> bool | None:
         """Ask an address for a name: whether it serves all values; None if that is not known."""

@@ -31,13 +31,19 @@ class Server:
     """One address, with one or several machines behind it that are asked in turn.
 
     :ivar outcome: how it answers; gives another one by the seconds since the start
+    :ivar rate_limit: how many answers it gives in a second, and no more for that time
     """
 
     machines: Sequence[Serves] = (after(0),)
     outcome: Callable[[float], Outcome] = lambda elapsed: Outcome.AUTHORITATIVE
     seconds: float = 0.02
     over_tcp_alone: bool = False
+    rate_limit: int | None = None
     times: list[float] = field(default_factory=list)
+
+    def is_over_its_rate(self, now: float) -> bool:
+        lately = [at for at in self.times if at > now - 1.0]
+        return self.rate_limit is not None and len(lately) > self.rate_limit
 
 
 @dataclass
@@ -60,6 +66,8 @@ class Servers:
         self.most_under_way = max(self.most_under_way, self.under_way)
         try:
             outcome = asked.outcome(self.clock.elapsed)
+            if asked.is_over_its_rate(self.clock.elapsed):
+                outcome = Outcome.SILENT
             if outcome is Outcome.SILENT or (asked.over_tcp_alone and not tcp):
                 await asyncio.sleep(timeout)
                 return Reply(Outcome.SILENT)

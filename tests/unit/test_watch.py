@@ -104,6 +104,13 @@ def test_a_server_that_never_answers_holds_up_the_rest_some_seconds_only(
     assert [server.address for server in zone.incomplete] == ["192.0.2.2"]
 
 
+def test_a_server_that_limits_its_rate_is_asked_less_until_it_answers(clock: Clock) -> None:
+    zone, _ = watch(clock, Server([after(3.0)], rate_limit=5), Server([after(1.0)], rate_limit=5))
+    assert zone.served_since
+    assert not zone.incomplete
+    assert 3.0 <= clock.elapsed < 30.0
+
+
 def test_a_server_that_cannot_be_reached_holds_up_nothing(clock: Clock) -> None:
     zone, _ = watch(clock, Server([after(1)]), UNREACHABLE)
     assert clock.elapsed < 2

@@ -272,6 +272,9 @@ MEANINGS: dict[str, Meaning] = {
     ),
 }
 
+#: Seconds by which a clock may be off before that is worth a number.
+_MINUTE = 60.0
+
 _THROTTLING = re.compile(r"throttling|flow ?control|too ?many ?requests", re.IGNORECASE)
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,79}", re.ASCII)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
@@ -352,7 +355,7 @@ class AlidnsError(Exception):
     def because(self) -> tuple[str, str]:
         """Give the reason, with the code behind it, and the advice for the user."""
         host, _, port = self.host.partition(":")
-        offset = self.clock_offset
+        offset = self.clock_offset or 0.0
         facts = {
             "zone": self.zone,
             "action": self.action,
@@ -363,7 +366,7 @@ class AlidnsError(Exception):
             "source": self.origin or "the credentials",
             "detail": f" ({self.detail})" if self.detail else "",
             "status": f" (HTTP status {self.status})" if self.status else "",
-            "clock": f" by {abs(offset):.0f} seconds" if offset else "",
+            "clock": f" by {abs(offset):.0f} seconds" if abs(offset) > _MINUTE else "",
         }
         details = [] if self.code in _OUR_OWN else [self.code]
         if self.request_id:

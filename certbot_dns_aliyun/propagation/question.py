@@ -90,14 +90,10 @@ async def ask(
     query = dns.message.make_query(name, kind, use_edns=0, payload=_PAYLOAD)
     query.flags &= ~dns.flags.RD
     try:
-        if tcp:
-            response = await dns.asyncquery.tcp(
-                query, server.address, timeout=timeout, port=server.port
-            )
-        else:
-            response, _ = await dns.asyncquery.udp_with_fallback(
-                query, server.address, timeout=timeout, port=server.port, ignore_unexpected=True
-            )
+        response = await _exchange(server, query, timeout, tcp)
+        if response.rcode() == dns.rcode.FORMERR:  # a server that knows no EDNS (RFC 6891, 7)
+            query.use_edns(False)
+            response = await _exchange(server, query, timeout, tcp)
     except dns.exception.Timeout:
         return Reply(Outcome.SILENT)
     except (dns.exception.DNSException, EOFError):
@@ -105,6 +101,17 @@ async def ask(
     except OSError:
         return Reply(Outcome.UNREACHABLE)
     return _judge(response, dns.name.from_text(name))
+
+
+async def _exchange(
+    server: NameServer, query: dns.message.Message, timeout: float, tcp: bool
+) -> dns.message.Message:
+    if tcp:
+        return await dns.asyncquery.tcp(query, server.address, timeout=timeout, port=server.port)
+    response, _ = await dns.asyncquery.udp_with_fallback(
+        query, server.address, timeout=timeout, port=server.port, ignore_unexpected=True
+    )
+    return response
 
 
 def _judge(response: dns.message.Message, name: dns.name.Name) -> Reply:

@@ -104,7 +104,7 @@ def test_a_referral_is_told_with_its_glue(monkeypatch: pytest.MonkeyPatch) -> No
     assert reply.servers == {"ns1.alidns.com": [], "ns2.example.com": ["192.0.2.7"]}
 
 
-@pytest.mark.parametrize("rcode", ["REFUSED", "SERVFAIL", "NOTIMP", "FORMERR"])
+@pytest.mark.parametrize("rcode", ["REFUSED", "SERVFAIL", "NOTIMP"])
 def test_a_refusal_is_one(monkeypatch: pytest.MonkeyPatch, rcode: str) -> None:
     assert answer(monkeypatch, message("QR", rcode)) == Reply(Outcome.REFUSING)
 
@@ -138,3 +138,17 @@ def test_a_server_is_shown_with_its_address() -> None:
 )
 def test_name_servers_of_alibaba_cloud_are_known_by_their_names(name: str, is_alidns: bool) -> None:
     assert NameServer(name, "192.0.2.1").is_alidns is is_alidns
+
+
+def test_a_server_that_knows_no_edns_is_asked_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    async def query(query: dns.message.Message, where: str, **more: Any) -> Any:
+        asked.append(query.edns)
+        knows = query.edns < 0
+        given = message(answer=txt("value")) if knows else message("QR", "FORMERR")
+        return dns.message.from_text(given), False
+
+    monkeypatch.setattr(dns.asyncquery, "udp_with_fallback", query)
+    assert asyncio.run(ask(SERVER, NAME)).values == {"value"}
+    assert asked == [0, -1]

@@ -421,14 +421,17 @@ def _fill(text: str) -> str:
 
 def _sentences_in(tree: ast.AST) -> Iterator[str]:
     for function in ast.walk(tree):
-        if isinstance(function, ast.FunctionDef) and function.name not in _NOT_SAID:
+        if (
+            isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
+            and function.name not in _NOT_SAID
+        ):
             yield from _Said(function).sentences()
 
 
 class _Said:
     """What one function says to users."""
 
-    def __init__(self, function: ast.FunctionDef) -> None:
+    def __init__(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         self._function = function
         self._variables = {
             _name(node.targets[0]): node.value

@@ -29,6 +29,10 @@ logger = logging.getLogger(__name__)
 
 #: Seconds for one answer of the resolver, all its servers and repetitions together.
 _LIFETIME = 5.0
+#: Seconds for one of its servers, before the next one is asked.
+_TIMEOUT = 1.0
+#: Seconds after which the resolver is asked again for an address, when it has failed.
+_PAUSES = (1.0, 2.0, 0.0)
 #: How the names begin that it is never asked for, not even on the way to names below.
 _VALIDATION_LABEL = b"_acme-challenge"
 
@@ -89,8 +93,10 @@ class Discovery:
         return list(by_address.values())
 
     async def _addresses(self, name: str, known: list[str]) -> list[NameServer]:
-        if not known:
-            target = dns.name.from_text(name)
+        target = dns.name.from_text(name)
+        for pause in _PAUSES:
+            if known:
+                break
             responses = await asyncio.gather(
                 self._ask(target, dns.rdatatype.A), self._ask(target, dns.rdatatype.AAAA)
             )
@@ -101,6 +107,12 @@ class Discovery:
                 if rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA)
                 for record in rrset
             ]
+            if None not in responses or not self._has_answered:
+                break
+            # The resolver failed: a server that is left out now is one that the CA may still ask.
+            await asyncio.sleep(pause)
+        if not known:
+            logger.warning("The name server %s has no address that the resolver tells.", name)
         return [NameServer(name, address) for address in known]
 
     async def _ask(
@@ -117,6 +129,13 @@ class Discovery:
             self._asked.pop((name, kind), None)
         return response
 
+    def _prefer(self, server: str | None) -> None:
+        """Ask the server that has answered first from now on: one before it may be dead."""
+        servers = self._resolver.nameservers if self._resolver else []
+        first = next((s for s in servers if server in (s, getattr(s, "address", None))), None)
+        if self._resolver and first is not None and servers[0] is not first:
+            self._resolver.nameservers = [first, *(s for s in servers if s is not first)]
+
     async def _resolve(
         self, name: dns.name.Name, kind: dns.rdatatype.RdataType
     ) -> dns.message.Message | None:
@@ -129,6 +148,7 @@ class Discovery:
                     name, kind, raise_on_no_answer=False, search=False
                 )
             response = answer.response
+            self._prefer(answer.nameserver)
         except dns.resolver.NXDOMAIN as error:
             response = error.response(name)  # type: ignore[no-untyped-call]
         except (dns.exception.DNSException, OSError) as error:
@@ -172,7 +192,7 @@ def _make_resolver(
         return None
     if resolvers:
         resolver.nameservers = [dns.nameserver.Do53Nameserver(*server) for server in resolvers]
-    resolver.lifetime = _LIFETIME
+    resolver.timeout, resolver.lifetime = _TIMEOUT, _LIFETIME
     return resolver
 
 

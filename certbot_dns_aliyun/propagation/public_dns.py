@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -16,8 +17,10 @@ from certbot_dns_aliyun.propagation.place import Place, find_places, public_zone
 from certbot_dns_aliyun.propagation.question import NameServer
 from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
 
+logger = logging.getLogger(__name__)
+
 #: Seconds for finding the places of a name.
-_PLACES_TIMEOUT = 10.0
+_PLACES_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,12 @@ class PublicDns:
         try:
             return await asyncio.wait_for(find_places(self._discovery, name), _PLACES_TIMEOUT)
         except asyncio.TimeoutError:
+            logger.warning(
+                "Public DNS did not tell within %.0f seconds where %s is; if a CNAME record stands "
+                "there, it is not followed.",
+                _PLACES_TIMEOUT,
+                name,
+            )
             return [Place(name, None, (), (name,))]
 
     async def _public_servers(self, name: str) -> list[NameServer]:

@@ -82,6 +82,10 @@ class Internet:
             patch.setattr(discovery, "_resolver", self)
             yield discovery
 
+    @property
+    def nameservers(self) -> list[str]:
+        return ["192.0.2.53"]
+
     async def resolve(self, name: dns.name.Name, kind: Any, **_: Any) -> Any:
         """Stands in for :meth:`dns.asyncresolver.Resolver.resolve`."""
         text, query = _text(name), dns.message.make_query(name, kind)
@@ -134,6 +138,7 @@ class Internet:
 @dataclass
 class _Answer:
     response: dns.message.Message
+    nameserver: str = "192.0.2.53"
 
 
 def _fill(response: dns.message.Message, zone: Zone, name: str, kind: str) -> None:

@@ -16,7 +16,7 @@ from certbot_dns_aliyun.propagation import discovery
 from certbot_dns_aliyun.propagation.discovery import Discovery, parse_servers
 
 SOA = "{} 600 IN SOA ns1.alidns.com. hostmaster.hichina.com. 1 3600 1200 86400 600"
-Given = Union[str, Exception]
+Given = Union[str, Exception, list[Union[str, Exception]]]
 
 
 class FakeResolver:
@@ -25,11 +25,14 @@ class FakeResolver:
     def __init__(self, table: dict[tuple[str, str], Given]) -> None:
         self.table = table
         self.asked: list[tuple[str, str]] = []
+        self.nameservers = ["192.0.2.52", "192.0.2.53"]
 
     async def resolve(self, name: dns.name.Name, kind: dns.rdatatype.RdataType, **_: Any) -> Any:
         key = name.to_text(omit_final_dot=True), kind.name
         self.asked.append(key)
         given = self.table.get(key, "NXDOMAIN")
+        if isinstance(given, list):
+            given = given.pop(0)
         if isinstance(given, Exception):
             raise given
         rcode, _, rows = given.partition(" ")
@@ -37,7 +40,7 @@ class FakeResolver:
         response = dns.message.from_text(text + rows)
         if rcode == "NXDOMAIN":
             raise dns.resolver.NXDOMAIN(qnames=[name], responses={name: response})
-        return type("Answer", (), {"response": response})
+        return type("Answer", (), {"response": response, "nameserver": "192.0.2.53"})
 
 
 def find(
@@ -45,6 +48,7 @@ def find(
 ) -> tuple[Discovery, FakeResolver]:
     fake = FakeResolver(table or {})
     monkeypatch.setattr(discovery, "_make_resolver", lambda *_: None if table is None else fake)
+    monkeypatch.setattr(discovery, "_PAUSES", (0.01, 0.01, 0.0))
     return Discovery(), fake
 
 
@@ -181,3 +185,23 @@ def test_a_list_of_servers_is_read(text: str, servers: list[tuple[str, int]]) ->
 def test_what_is_no_list_of_servers_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011, its text is the caller's matter
         parse_servers(text)
+
+
+def test_an_address_that_the_resolver_fails_to_tell_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    address = "NOERROR ;ANSWER\nns1.alidns.com. 60 IN A 192.0.2.1"
+    table: dict[tuple[str, str], Given] = {
+        ("example.com", "NS"): "NOERROR ;ANSWER\nexample.com. 60 IN NS ns1.alidns.com.",
+        ("ns1.alidns.com", "A"): [dns.resolver.NoNameservers(), address],
+    }
+    found, _ = find(monkeypatch, table)
+    assert [s.address for s in asyncio.run(found.name_servers("example.com"))] == ["192.0.2.1"]
+
+
+def test_the_resolvers_server_that_answers_is_asked_first_from_then_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found, fake = find(monkeypatch, {("www.example.com", "SOA"): soa("example.com", "AUTHORITY")})
+    asyncio.run(found.zone_of("_acme-challenge.www.example.com"))
+    assert fake.nameservers == ["192.0.2.53", "192.0.2.52"]

@@ -225,6 +225,12 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         "`delegation <delegation.rst>`_. If your name servers only have names of their own, all "
         "is well.",
         (
+            "did not tell within",
+        ): "A warning. The resolver is slow or dead: see ``/etc/resolv.conf``, "
+        "or name another one with ``--dns-aliyun-resolvers``.",
+        ("has no address that the resolver tells",): "A warning. That name server is left out; the "
+        "CA may ask it all the same. Its name may be wrong in the zone or at the registrar.",
+        (
             "Public DNS knows no zone",
         ): "The servers of the top-level domain do not know the domain. "
         "As long as that is so, no CA can validate it.",
@@ -296,6 +302,7 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
 
 #: What stands for an expression in a sentence, where its last name would not tell.
 FILLED_IN = {
+    "_PLACES_TIMEOUT": "30",
     "PREFIX": PREFIX,
     "DEFAULT_ENDPOINT": DEFAULT_ENDPOINT,
     "_DAY": str(24 * 60 * 60),

@@ -95,9 +95,9 @@ def measure_alone(quick: bool) -> list[dict[str, Any]]:
 
 def _rounds(case: Case, most: int) -> int:
     """Give the number of runs: the small orders vary most, and the long waits least."""
-    if case.names <= 2 and case.lag < 10:
-        return most
-    return max(1, most - 2) if case.lag < 10 else 1
+    if case.lag > 10:
+        return 1
+    return most if case.names <= 2 and not case.one_write else max(1, most - 2)
 
 
 def measure_peers(quick: bool) -> list[dict[str, Any]]:

@@ -67,12 +67,12 @@ class Case:
 SIZES = [Case(1), Case(2), Case(10), Case(100), Case(100, zones=10)]
 ONE_WRITE = [replace(case, one_write=True) for case in SIZES]
 #: Name servers that are nearly as quick as the API, slow ones, and one slower than a fixed wait.
-LAGS = [Case(2, lags=lags) for lags in ((0.1, 0.2), (4.0, 8.0), (5.0, 45.0))]
+LAGS = [Case(2, lags=lags) for lags in ((0.1, 0.2), (4.0, 8.0), (40.0, 45.0))]
 LATENCIES = [Case(2, call=0.03, connect=0.04), Case(2, call=0.4, connect=0.5)]
 
 GROWTH = [
     Case(names, zones)
     for zones in (1, 10, 100)
     for names in (1, 10, 100, 300, 1000)
-    if names >= zones
+    if names >= zones and (zones == 1 or names != 300)
 ]

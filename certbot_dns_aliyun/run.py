@@ -6,9 +6,11 @@ with it: `certbot renew` makes one run after another in one process.
 
 from __future__ import annotations
 
+import collections
 import concurrent.futures
 import functools
 import logging
+import threading
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Callable
 
@@ -163,10 +165,7 @@ class Run:
 
         :param despite_interrupt: whether the first Ctrl-C has to wait until all is done
         """
-        pool = concurrent.futures.ThreadPoolExecutor(
-            max(1, min(len(records), _THREADS)), "dns-aliyun"
-        )
-        futures = [pool.submit(do, *record) for record in records]
+        futures = _start(do, records)
         interrupted = False
         try:
             pending = set(futures)
@@ -188,8 +187,6 @@ class Run:
             for future in futures:
                 future.cancel()
             raise
-        finally:
-            pool.shutdown(wait=False)
         if interrupted:
             raise KeyboardInterrupt
 
@@ -199,6 +196,38 @@ class Run:
         self._dns.close()
         for left in self._ledger.close():
             logger.warning("%s", left)
+
+
+def _start(
+    do: Callable[[str, str, str], None], records: Sequence[Challenge]
+) -> list[concurrent.futures.Future[None]]:
+    """Start doing something for all records, in as many threads as can be had; none is waited for
+    when the process ends."""
+    futures: list[concurrent.futures.Future[None]] = [concurrent.futures.Future() for _ in records]
+    todo = collections.deque(zip(futures, records))
+
+    def work() -> None:
+        while True:
+            try:
+                future, record = todo.popleft()
+            except IndexError:
+                return
+            if future.set_running_or_notify_cancel():
+                try:
+                    do(*record)
+                except BaseException as error:
+                    future.set_exception(error)
+                else:
+                    future.set_result(None)
+
+    for i in range(min(len(records), _THREADS)):
+        try:
+            threading.Thread(target=work, name=f"dns-aliyun-{i}", daemon=True).start()
+        except RuntimeError:  # the system's limit
+            if i == 0:
+                work()
+            break
+    return futures
 
 
 def _servers(option: str, text: str) -> list[tuple[str, int]]:

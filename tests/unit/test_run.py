@@ -106,6 +106,24 @@ def test_one_record_that_cannot_be_removed_does_not_stop_the_others(
     assert "a secret" not in caplog.text
 
 
+@pytest.mark.parametrize("allowed", [0, 1, 3])
+def test_few_threads_do_what_many_would(
+    api: FakeApi, run: Run, monkeypatch: pytest.MonkeyPatch, allowed: int
+) -> None:
+    start, started = threading.Thread.start, []
+
+    def start_some(thread: threading.Thread) -> None:
+        started.append(thread)
+        if len(started) > allowed:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_some)
+    done: list[str] = []
+    run.at_once(lambda domain, name, value: done.append(name), records(10))
+    assert sorted(done) == sorted(name for _, name, _ in records(10))
+
+
 @pytest.mark.parametrize("domain", ["a" * 64 + ".com", ".".join(["a" * 60] * 4) + ".com"])
 def test_a_name_longer_than_dns_allows_is_refused_before_any_call(
     api: FakeApi, run: Run, domain: str

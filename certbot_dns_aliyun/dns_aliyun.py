@@ -111,14 +111,15 @@ class Authenticator(dns_common.DNSAuthenticator):
         """Remove the records that :meth:`perform` added, and name those that cannot be removed."""
         if not self._attempt_cleanup or self._run is None:
             return
-        try:
-            self._run.begin_cleanup()
-            self._run.at_once(
-                self._cleanup, [_record(achall) for achall in achalls], despite_interrupt=True
-            )
-        finally:
-            self._run.close()
-            self._run = None
+        from certbot_dns_aliyun.interrupts import first_interrupt_waits
+
+        with first_interrupt_waits() as interrupted:
+            try:
+                self._run.begin_cleanup()
+                self._run.at_once(self._cleanup, [_record(a) for a in achalls], interrupted)
+            finally:
+                self._run.close()
+                self._run = None
 
     def auth_hint(self, failed_achalls: list[achallenges.AnnotatedChallenge]) -> str:
         """Tell what the name servers were serving when the CA said no."""

@@ -156,39 +156,33 @@ class Run:
         self,
         do: Callable[[str, str, str], None],
         records: Sequence[Challenge],
-        despite_interrupt: bool = False,
+        interrupted: threading.Event | None = None,
     ) -> None:
         """Do something for all records at once; the first failure calls off the rest.
 
         The calling thread does nothing but wait, in small steps: it is the one that signals
         interrupt.
 
-        :param despite_interrupt: whether the first Ctrl-C has to wait until all is done
+        :param interrupted: set when the user wants an end, which has to wait until all is done
         """
         futures = _start(do, records)
-        interrupted = False
+        told = False
         try:
             pending = set(futures)
             while pending:
-                try:
-                    done, pending = concurrent.futures.wait(
-                        pending, timeout=0.5, return_when=concurrent.futures.FIRST_EXCEPTION
-                    )
-                except KeyboardInterrupt:
-                    if interrupted or not despite_interrupt:
-                        raise
-                    interrupted = True
-                    display_util.notify("Removing the TXT records first; Ctrl-C leaves them there")
-                    continue
+                done, pending = concurrent.futures.wait(
+                    pending, timeout=0.5, return_when=concurrent.futures.FIRST_EXCEPTION
+                )
                 for future in done:
                     future.result()
+                if interrupted and interrupted.is_set() and pending and not told:
+                    told = True
+                    display_util.notify("Removing the TXT records first; Ctrl-C leaves them there")
         except BaseException:
             self._effort.call_off()
             for future in futures:
                 future.cancel()
             raise
-        if interrupted:
-            raise KeyboardInterrupt
 
     def close(self) -> None:
         """End the run's threads; warn of records that nobody has removed."""

@@ -61,7 +61,7 @@ def add_all(run: Run, wanted: list[tuple[str, str, str]]) -> None:
 
 def remove_all(run: Run, wanted: list[tuple[str, str, str]]) -> None:
     run.begin_cleanup()
-    run.at_once(lambda domain, name, value: run.remove(name, value), wanted, despite_interrupt=True)
+    run.at_once(lambda domain, name, value: run.remove(name, value), wanted)
     run.close()
 
 

@@ -26,7 +26,11 @@ class Traffic:
         now = time.monotonic()
         self._next = max(now, self._next) + 1 / _PER_SECOND
         if self._next - now > 0.01:
-            await asyncio.sleep(self._next - now)
+            try:
+                await asyncio.sleep(self._next - now)
+            except BaseException:  # a question that is cancelled here has no __aexit__
+                self._places.release()
+                raise
 
     async def __aexit__(
         self,

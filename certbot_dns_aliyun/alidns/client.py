@@ -170,13 +170,13 @@ class Client:
     def _write(self, zone: str, request: Callable[[], Any], effort: Effort) -> dict[str, Any]:
         """Make one call that changes a zone, when it is its turn."""
         gate = self._gate(zone)
-        with gate.turn(effort):
+        with gate.turn(effort) as turn:
             try:
                 return self._send(request, effort)
             except AlidnsError as error:
                 error.zone = zone
                 if error.verdict is Verdict.BUSY:
-                    gate.was_busy()
+                    gate.was_busy(turn.was_alone)
                 elif error.verdict is Verdict.NOT_HERE or (
                     error.verdict is Verdict.DENIED and error.action == "AddDomainRecord"
                 ):

@@ -55,7 +55,8 @@ class ZoneGate:
                     break
                 self._changed.wait(0.5)
             self._under_way += 1
-            return Turn(self, is_at_limit=self._under_way == self._limit)
+            alone = self._under_way == 1
+            return Turn(self, is_at_limit=self._under_way == self._limit, was_alone=alone)
 
     def close(self, error: AlidnsError) -> None:
         """Note why no write to this zone can succeed."""
@@ -71,26 +72,32 @@ class ZoneGate:
                 self._limit = min(2 * self._limit, CONNECTIONS)
             self._changed.notify(max(0, self._limit - self._under_way))
 
-    def was_busy(self) -> None:
+    def was_busy(self, was_alone: bool) -> None:
         """Note a write that was refused since another was under way.
 
         If none of ours was, somebody else's must have been, which says nothing about the limit.
+
+        :param was_alone: whether none of ours was under way when it began
         """
         with self._changed:
-            if self._under_way > 1:
+            if not was_alone or self._under_way > 1:
                 self._one_at_a_time = True
                 self._limit = 1
 
 
 class Turn:
-    """The context of one write to a zone."""
+    """The context of one write to a zone.
 
-    def __init__(self, gate: ZoneGate, is_at_limit: bool) -> None:
+    :ivar was_alone: whether no other write of ours was under way when it began
+    """
+
+    def __init__(self, gate: ZoneGate, is_at_limit: bool, was_alone: bool) -> None:
+        self.was_alone = was_alone
         self._gate = gate
         self._is_at_limit = is_at_limit
 
-    def __enter__(self) -> None:
-        return None
+    def __enter__(self) -> Turn:
+        return self
 
     def __exit__(
         self,

@@ -35,7 +35,9 @@ def wait_until_served(
     :raises errors.PluginError: if a value is served nowhere when the time is up
     """
     watches, end = public_dns.watch(records, limits)
-    zones = ", ".join(watch.zone for watch in watches)
+    zones = ", ".join(watch.zone for watch in watches[:3])
+    if len(watches) > 3:
+        zones += f" and {len(watches) - 3} more zones"
     display_util.notify(f"Waiting until the name servers of {zones} serve the TXT records")
     started, lines = time.monotonic(), 0
     told: set[str] = set()

@@ -112,7 +112,6 @@ bench bench-quick:
 
 clean: ## remove all that was made
 	rm -rf build *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	rm -rf benchmarks/nothing/build benchmarks/nothing/*.egg-info
 	find benchmarks certbot_dns_aliyun tests -name __pycache__ -prune -exec rm -rf {} +
 
 build/venv/stamp: setup.py
@@ -152,7 +151,7 @@ build/bench/stamp: benchmarks/requirements.txt build/venv/stamp
 	touch $@
 
 # A plugin that cannot be installed is not measured; the report says why.
-build/bench/%/stamp: benchmarks/venvs/%.txt $(wildcard benchmarks/nothing/*.py) | build/venv/stamp
+build/bench/%/stamp: benchmarks/venvs/%.txt | build/venv/stamp
 	echo 'Making build/bench/$*'
 	$(BIN)/python -m venv --clear --without-pip build/bench/$*
 	$(BIN)/pip -qq --python build/bench/$*/bin/python install --requirement $< \

@@ -29,9 +29,14 @@ class Contender:
     @property
     def venv(self) -> Path:
         """Its virtual environment, with Certbot in it."""
-        if self.name == OURS:
+        if self.name == OURS or (self.name == FLOOR and not PLAIN.venv.exists()):
             return find_venv(CERTBOT)
-        return venvs() / self.name
+        return venvs() / (PLAIN.name if self.name == FLOOR else self.name)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What it takes to be found by Certbot."""
+        return {"PYTHONPATH": str(ROOT / "benchmarks" / "nothing")} if self.name == FLOOR else {}
 
     @property
     def pinned(self) -> str:

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,7 @@ def _run_of_certbot(world: World, case: Case, contender: Contender) -> dict[str,
         *contender.options(ini),
         *names,
         # multi is written in Go, which knows the bundle by another name.
-        env={"SSL_CERT_FILE": str(bundle)},
+        env={"SSL_CERT_FILE": str(bundle), **contender.environment},
     )
     cost = cost_of(run.process)
     outcome = run.wait()
@@ -179,7 +179,7 @@ def _seen_by(world: World) -> dict[str, Any]:
     }
 
 
-def _busiest(moments: Iterator[float] | Any) -> int:
+def _busiest(moments: Iterable[float]) -> int:
     """Give the most events in one second, by the clock."""
     return max(Counter(int(moment) for moment in moments).values(), default=0)
 

@@ -119,22 +119,26 @@ def _made(results: dict[str, Any]) -> str:
 
 
 def _speed(runs: Runs, not_measured: dict[str, str]) -> list[str]:
-    groups = [SIZES, ONE_WRITE, LAGS, LATENCIES]
     lines = []
-    for cases in groups:
-        cases = [case for case in cases if runs.of(OURS, case)]
-        rows = [_speed_row(runs, case) for case in cases]
-        if rows:
-            same_world = len({case.where for case in cases}) == 1
-            if same_world:
-                lines += [f"{cases[0].where[0].upper()}{cases[0].where[1:]}:", ""]
-            head = ["Order" if same_world else "Apex and wildcard; world"]
-            head += ["floor", "ours", *map(_short, PEERS), "times"]
-            for row, case in zip(rows, cases):
-                row[0] = case.what if same_world else case.where
-            lines += [*table(head, rows), ""]
+    for group in (SIZES, ONE_WRITE, LAGS, LATENCIES):
+        cases = [case for case in group if runs.of(OURS, case)]
+        if cases:
+            shared, own = _told_apart(cases)
+            rows = [[name, *_speed_row(runs, case)] for name, case in zip(own, cases)]
+            head = ["Case", "floor", "ours", *map(_short, PEERS), "times"]
+            lines += [f"{shared[0].upper()}{shared[1:]}:", "", *table(head, rows), ""]
     lines += [f"{name} was not measured: {why}" for name, why in not_measured.items() if why]
     return lines
+
+
+def _told_apart(cases: Sequence[Case]) -> tuple[str, list[str]]:
+    """Give what is the same in all cases, and what each has of its own."""
+    parts = [(case.what, *case.where.split("; ")) for case in cases]
+    same = [len(set(column)) == 1 for column in zip(*parts)]
+    same[0] = same[0] and len(cases) > 1
+    shared = "; ".join(part for part, is_shared in zip(parts[0], same) if is_shared)
+    own = ["; ".join(p for p, is_shared in zip(part, same) if not is_shared) for part in parts]
+    return shared, own
 
 
 def _speed_row(runs: Runs, case: Case) -> list[str]:
@@ -142,7 +146,6 @@ def _speed_row(runs: Runs, case: Case) -> list[str]:
     peers = [runs.above_floor(name, case) for name in PEERS]
     best = min((seconds for seconds in peers if seconds is not None), default=None)
     return [
-        "",
         _number(runs.typical(FLOOR, case.floor, "seconds"), 1),
         _number(ours, 2),
         *(
@@ -157,10 +160,8 @@ def _summary(runs: Runs) -> list[str]:
     """Give the table for the README: orders by their size."""
     rows: list[list[str]] = []
     for case in SIZES:
-        row = _speed_row(runs, case)
-        row[0] = case.what
-        if row[2]:
-            rows.append([row[0], *row[2:]])
+        if runs.of(OURS, case):
+            rows.append([case.what, *_speed_row(runs, case)[1:]])
     return table(["Order", "certbot-dns-aliyun 3", *map(_short, PEERS), "times faster"], rows)
 
 

@@ -45,7 +45,8 @@ def _make_lineage(world: World) -> None:
     """Make a lineage that `certbot renew` finds, and finds not due."""
     nothing = CONTENDERS[FLOOR]
     world.certbot.venv = nothing.venv
-    outcome = world.certbot.run("certonly", *nothing.options(Path()), "-d", "example.com")
+    command = ["certonly", *nothing.options(Path()), "-d", "example.com"]
+    outcome = world.certbot.run(*command, env=nothing.environment)
     assert outcome.ok, outcome
     file = world.certbot.renewal_file("example.com")
     file.write_text(re.sub("authenticator = .*", "authenticator = dns-aliyun", file.read_text()))

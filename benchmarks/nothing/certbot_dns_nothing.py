@@ -1,4 +1,7 @@
-"""An authenticator that does nothing, for a CA that believes everything."""
+"""An authenticator that does nothing, for a CA that believes everything.
+
+This folder on PYTHONPATH is all the installation that it needs.
+"""
 
 from __future__ import annotations
 

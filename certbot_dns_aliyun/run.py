@@ -67,7 +67,8 @@ class Run:
         )
         self._settings = settings
         self._work_dir = work_dir
-        self._effort = Effort()
+        # Adding keeps its effort: what is still about to be added when clean-up begins is called off.
+        self._adding = self._effort = Effort()
         self._watches: list[ZoneWatch] = []
 
     @functools.cached_property
@@ -99,7 +100,7 @@ class Run:
 
         :raises certbot.errors.PluginError: if it cannot be added
         """
-        self._ledger.add(name, value, self._effort)
+        self._ledger.add(name, value, self._adding)
 
     def rounds(self, records: Sequence[Challenge]) -> list[list[Challenge]]:
         """Split records into those that CNAMEs lead elsewhere, and the others.
@@ -165,9 +166,11 @@ class Run:
 
         :param interrupted: set when the user wants an end, which has to wait until all is done
         """
-        futures = _start(do, records)
+        futures: list[concurrent.futures.Future[None]]
+        futures = [concurrent.futures.Future() for _ in records]
         told = False
         try:
+            _start(do, records, futures)
             pending = set(futures)
             while pending:
                 done, pending = concurrent.futures.wait(
@@ -193,11 +196,12 @@ class Run:
 
 
 def _start(
-    do: Callable[[str, str, str], None], records: Sequence[Challenge]
-) -> list[concurrent.futures.Future[None]]:
+    do: Callable[[str, str, str], None],
+    records: Sequence[Challenge],
+    futures: Sequence[concurrent.futures.Future[None]],
+) -> None:
     """Start doing something for all records, in as many threads as can be had; none is waited for
     when the process ends."""
-    futures: list[concurrent.futures.Future[None]] = [concurrent.futures.Future() for _ in records]
     todo = collections.deque(zip(futures, records))
 
     def work() -> None:
@@ -221,7 +225,6 @@ def _start(
             if i == 0:
                 work()
             break
-    return futures
 
 
 def _servers(option: str, text: str) -> list[tuple[str, int]]:

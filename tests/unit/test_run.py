@@ -87,6 +87,29 @@ def test_the_failure_of_one_name_calls_off_the_rest_and_all_is_removed(
     assert journals(tmp_path) == []
 
 
+def test_what_is_about_to_be_added_when_clean_up_begins_is_not(
+    api: FakeApi, run: Run, tmp_path: Path
+) -> None:
+    wanted = records(2)
+    late, begun, removed = wanted[1], threading.Event(), threading.Event()
+
+    def add(domain: str, name: str, value: str) -> None:
+        if (domain, name, value) != late:
+            begun.wait(5)
+            raise errors.PluginError("the first one fails")
+        begun.set()
+        removed.wait(5)
+        run.add(name, value)
+
+    run.prepare(wanted)
+    with pytest.raises(errors.PluginError):
+        run.at_once(add, wanted)
+    remove_all(run, wanted)
+    removed.set()
+    time.sleep(0.1)
+    assert api.values("example.com") == []
+
+
 def test_one_record_that_cannot_be_removed_does_not_stop_the_others(
     api: FakeApi, run: Run, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -95,8 +95,8 @@ class Authenticator(dns_common.DNSAuthenticator):
         """
         longest, blind = self._seconds("wait-limit"), self._seconds("propagation-seconds")
         self._setup_credentials()
+        run = self._run = self._new_run()
         self._attempt_cleanup = True
-        run = self._current_run()
         wanted = [_record(achall) for achall in achalls]
         run.prepare(wanted)
         for some in run.rounds(wanted):
@@ -119,7 +119,7 @@ class Authenticator(dns_common.DNSAuthenticator):
                 self._run.at_once(self._cleanup, [_record(a) for a in achalls], interrupted)
             finally:
                 self._run.close()
-                self._run = None
+                self._attempt_cleanup = False
 
     def auth_hint(self, failed_achalls: list[achallenges.AnnotatedChallenge]) -> str:
         """Tell what the name servers were serving when the CA said no."""
@@ -150,23 +150,23 @@ class Authenticator(dns_common.DNSAuthenticator):
         self._settings = settings.load(os.path.expanduser(path))
 
     def _perform(self, domain: str, validation_name: str, validation: str) -> None:
-        self._current_run().add(validation_name, validation)
+        if self._run is None:
+            self._run = self._new_run()
+        self._run.add(validation_name, validation)
 
     def _cleanup(self, domain: str, validation_name: str, validation: str) -> None:
         if self._run:
             self._run.remove(validation_name, validation)
 
-    def _current_run(self) -> Run:
+    def _new_run(self) -> Run:
         from certbot_dns_aliyun.run import Run
 
-        if self._run is None:
-            self._run = Run(
-                self._settings,
-                resolvers=self.conf("resolvers") or "",
-                name_servers=self.conf("name-servers") or "",
-                work_dir=self.config.work_dir,
-            )
-        return self._run
+        return Run(
+            self._settings,
+            resolvers=self.conf("resolvers") or "",
+            name_servers=self.conf("name-servers") or "",
+            work_dir=self.config.work_dir,
+        )
 
     def _seconds(self, option: str) -> int:
         seconds: int = self.conf(option)

@@ -67,7 +67,7 @@ class Run:
         )
         self._settings = settings
         self._work_dir = work_dir
-        # Adding keeps its effort: what is still about to be added when clean-up begins is called off.
+        # Adding keeps its effort: what is about to be added when clean-up begins is called off.
         self._adding = self._effort = Effort()
         self._watches: list[ZoneWatch] = []
 

@@ -94,8 +94,9 @@ demo: ## a certificate issued and renewed before your eyes, without any account
 	@$(AS_ROOT) $(BIN)/python -m tests.demo
 
 nightly: ## the property tests and the fuzzing, many times over, and the other Certbots
-	$(call prepare,build/venv/dev)
-	HYPOTHESIS_PROFILE=nightly $(PYTEST) -n $(WORKERS) --timeout 3600 tests/unit
+	$(call prepare,build/venv/dev build/certbot-$(NEWEST)/stamp)
+	HYPOTHESIS_PROFILE=nightly $(PYTEST) -n $(WORKERS) --timeout 3600 \
+		tests/unit tests/end_to_end/test_properties.py
 	@for version in $(filter-out $(USUAL),$(CERTBOTS)); do \
 		$(MAKE) --no-print-directory e2e CERTBOT=$$version || exit; \
 	done

@@ -1,8 +1,10 @@
 # Sets up, tests and shows the plugin. All that it makes lies in build/.
 
 PYTHON  ?= python3
-# The unit tests run under each of these that is on this machine.
-PYTHONS ?= python3.9 python3.10 python3.11 python3.12 python3.13
+# The unit tests run under the oldest and the newest of these that are on this machine, and under
+# PYTHON; in `make nightly` under all.
+EVERY   := python3.9 python3.10 python3.11 python3.12 python3.13
+PYTHONS ?= $(firstword $(EVERY)) $(lastword $(EVERY))
 # The end-to-end tests mostly wait, so there may be more of them than cores.
 WORKERS ?= $(shell expr 3 \* $$(nproc))
 
@@ -95,6 +97,7 @@ demo: ## a certificate issued and renewed before your eyes, without any account
 
 nightly: ## the property tests and the fuzzing, many times over, and the other Certbots
 	$(call prepare,build/venv/dev build/certbot-$(NEWEST)/stamp)
+	@$(MAKE) --no-print-directory unit PYTHONS='$(EVERY)'
 	HYPOTHESIS_PROFILE=nightly $(PYTEST) -n $(WORKERS) --timeout 3600 \
 		tests/unit tests/end_to_end/test_properties.py
 	@for version in $(filter-out $(USUAL),$(CERTBOTS)); do \

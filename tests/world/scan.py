@@ -6,8 +6,8 @@ percent-encoded or in base64; neither may the parameter names that only signed U
 
 from __future__ import annotations
 
-import contextlib
 import base64
+import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Set
 from pathlib import Path
@@ -65,8 +65,8 @@ class Scan:
         for folder in self._folders:
             for file in sorted(folder.rglob("*")):
                 if file.is_file() and not file.is_symlink() and file not in self.exempt:
-                    with contextlib.suppress(FileNotFoundError):  # another host may rotate its logs
-                    yield str(file), file.read_bytes()
+                    with contextlib.suppress(FileNotFoundError):  # a host may rotate its logs
+                        yield str(file), file.read_bytes()
 
 
 def _decodings(data: bytes) -> Iterator[bytes]:

@@ -43,8 +43,9 @@ _RESTRAINED_PAUSES = (0.0, 1.0, 2.0, 4.0)
 
 #: Seconds that name servers get to answer at all, before they count as out of reach.
 _FIRST_ANSWER = 6.0
-#: Seconds after which an address that never answers with authority holds up the others no longer.
-_GRACE = 10.0
+#: Seconds for which questions to an address must have stayed without an authoritative answer, until
+#: it holds up the others no longer. (A run that is stopped meanwhile, by Ctrl-Z, asks nothing.)
+_GRACE = 8.0
 #: Seconds at most for servers that have reason never to serve the value.
 _HOPELESS = 120.0
 #: Seconds after which servers without the value are held against those that the registry names.
@@ -80,6 +81,7 @@ class _Address:
     missing: set[str]
     watched_since: float
     authoritative_at: float | None = None
+    unanswered_since: float | None = None
     outcome: Outcome | None = None
     complete_at: float = 0.0
     machines_disagree: bool = False
@@ -96,7 +98,7 @@ class _Address:
         """Tell whether there has been no authoritative answer for too long to wait for one."""
         if self.outcome is Outcome.UNREACHABLE and self.authoritative_at is None:
             return True
-        return now - (self.authoritative_at or self.watched_since) >= _GRACE
+        return self.unanswered_since is not None and now - self.unanswered_since >= _GRACE
 
 
 class ZoneWatch:
@@ -331,7 +333,9 @@ class ZoneWatch:
             logger.debug("Name server %s %s", address.server, reply.outcome.value)
         address.outcome = reply.outcome
         if reply.outcome is not Outcome.AUTHORITATIVE:
+            address.unanswered_since = address.unanswered_since or time.monotonic()
             return None
+        address.unanswered_since = None
         address.authoritative_at = time.monotonic()
         return self._wanted[name] <= reply.values
 

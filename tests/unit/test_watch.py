@@ -104,6 +104,24 @@ def test_a_server_that_never_answers_holds_up_the_rest_some_seconds_only(
     assert [server.address for server in zone.incomplete] == ["192.0.2.2"]
 
 
+def test_a_run_that_stands_still_takes_nobody_for_silent(clock: Clock) -> None:
+    """Ctrl-Z, or a machine that is put to sleep: nobody asked, so nobody failed to answer."""
+    stops = [5.0]
+
+    def stand_still(elapsed: float) -> Outcome:
+        if stops and elapsed > stops[0]:
+            stops.pop()
+            clock.sleep(20.0)
+        return Outcome.AUTHORITATIVE
+
+    asleep = Server([after(40.0)], outcome=stand_still)
+    zone, _ = watch(clock, Server(), asleep)
+    assert not stops
+    assert zone.served_since
+    assert not zone.incomplete
+    assert clock.elapsed >= 40.0
+
+
 def test_a_server_that_limits_its_rate_is_asked_less_until_it_answers(clock: Clock) -> None:
     zone, _ = watch(clock, Server([after(3.0)], rate_limit=5), Server([after(1.0)], rate_limit=5))
     assert zone.served_since

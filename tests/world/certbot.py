@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -138,6 +139,7 @@ class Certbot:
             "LC_ALL": "C.UTF-8",
             "REQUESTS_CA_BUNDLE": str(self._ca_bundle),
             "PYTHONWARNINGS": "default",
+            "PYTHONFAULTHANDLER": "1",
             **self.env,
             **more,
         }
@@ -195,6 +197,9 @@ class Run:
         try:
             self.process.wait(timeout)
         except subprocess.TimeoutExpired:
+            self.send(signal.SIGABRT)  # the fault handler shows where each thread is
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(5)
             self.kill()
             raise AssertionError(f"certbot still ran after {timeout} s:\n{self.screen()}") from None
         seconds = time.monotonic() - self._started

@@ -94,17 +94,22 @@ class Authenticator(dns_common.DNSAuthenticator):
         :raises errors.PluginError: if one of them cannot be added, or is not seen in time
         """
         longest, blind = self._seconds("wait-limit"), self._seconds("propagation-seconds")
+        wait_for = self.conf("wait-for")
         self._setup_credentials()
         run = self._run = self._new_run()
         self._attempt_cleanup = True
         wanted = [_record(achall) for achall in achalls]
-        run.prepare(wanted)
-        for some in run.rounds(wanted):
-            run.at_once(self._perform, some)
-        if self.conf("wait-for") == "nothing":
-            run.pause(blind)
-        else:
-            run.wait_until_served(longest, blind, alidns_alone=self.conf("wait-for") == "alidns")
+
+        def answer() -> None:
+            run.prepare(wanted)
+            for some in run.rounds(wanted):
+                run.at_once(self._perform, some)
+            if wait_for == "nothing":
+                run.pause(blind)
+            else:
+                run.wait_until_served(longest, blind, alidns_alone=wait_for == "alidns")
+
+        run.aside(answer)
         return [achall.response(achall.account_key) for achall in achalls]
 
     def cleanup(self, achalls: list[achallenges.AnnotatedChallenge]) -> None:

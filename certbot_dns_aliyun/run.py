@@ -6,9 +6,6 @@ with it: `certbot renew` makes one run after another in one process.
 
 from __future__ import annotations
 
-import collections
-import concurrent.futures
-import functools
 import logging
 import threading
 from collections.abc import Iterable, Sequence
@@ -17,6 +14,7 @@ from typing import TYPE_CHECKING, Callable
 from certbot import errors
 from certbot.display import util as display_util
 
+from certbot_dns_aliyun import threads
 from certbot_dns_aliyun.alidns.effort import PATIENCE, Effort
 from certbot_dns_aliyun.credentials.settings import Settings
 from certbot_dns_aliyun.names import is_possible
@@ -35,12 +33,11 @@ logger = logging.getLogger(__name__)
 #: A challenge's domain, and name and value of the TXT record that answers it.
 Challenge = tuple[str, str, str]
 
-#: Challenges in hand at once. Most of them wait for their zone's turn; the calls under way at once
-#: are far fewer (:data:`certbot_dns_aliyun.https.CONNECTIONS`).
-_THREADS = 100
 #: Seconds without success after which removing records is left to the next run, where the API
 #: seems dead, or the records are an earlier run's.
 _SHORT_PATIENCE = 20.0
+#: Seconds after which what was under way when clean-up began has surely ended, calls included.
+_UNDER_WAY = 20.0
 #: Seconds for another provider's name servers, after those of Alibaba Cloud DNS serve all.
 _OTHER_PROVIDERS = 60.0
 
@@ -69,17 +66,11 @@ class Run:
         self._work_dir = work_dir
         # Adding keeps its effort: what is about to be added when clean-up begins is called off.
         self._adding = self._effort = Effort()
+        self._recovering = Effort(_SHORT_PATIENCE)
+        self._ledger: Ledger | None = None
         self._watches: list[ZoneWatch] = []
-
-    @functools.cached_property
-    def _ledger(self) -> Ledger:
-        # It brings in the SDK, which takes its time to import; DNS may answer meanwhile.
-        from certbot_dns_aliyun.alidns.clients import Clients
-        from certbot_dns_aliyun.records.ledger import Ledger
-
-        return Ledger(
-            Clients(self._settings), self._dns.places, self._work_dir, self._dns.is_public_zone
-        )
+        self._at_rest = threading.Event()
+        self._at_rest.set()
 
     def prepare(self, records: Sequence[Challenge]) -> None:
         """Look up zones and name servers; remove what a killed run left; note what comes next.
@@ -92,15 +83,27 @@ class Run:
                     f"{domain} cannot be validated by DNS: {name} is longer than a name may be."
                 )
         self._dns.look_up(name for _, name, _ in records)
-        self._ledger.recover(Effort(_SHORT_PATIENCE))
-        self._ledger.plan((name, value) for _, name, value in records)
+        ledger = self._open_ledger()
+        ledger.recover(self._recovering)
+        ledger.plan((name, value) for _, name, value in records)
 
     def add(self, name: str, value: str) -> None:
         """Add a TXT record.
 
         :raises certbot.errors.PluginError: if it cannot be added
         """
-        self._ledger.add(name, value, self._adding)
+        self._open_ledger().add(name, value, self._adding)
+
+    def _open_ledger(self) -> Ledger:
+        if self._ledger is None:
+            # It brings in the SDK, which takes its time to import; DNS may answer meanwhile.
+            from certbot_dns_aliyun.alidns.clients import Clients
+            from certbot_dns_aliyun.records.ledger import Ledger
+
+            self._ledger = Ledger(
+                Clients(self._settings), self._dns.places, self._work_dir, self._dns.is_public_zone
+            )
+        return self._ledger
 
     def rounds(self, records: Sequence[Challenge]) -> list[list[Challenge]]:
         """Split records into those that CNAMEs lead elsewhere, and the others.
@@ -125,21 +128,26 @@ class Run:
         :raises certbot.errors.PluginError: if a value is served nowhere when the time is up
         """
         limits = Limits(longest, blind, 0.0 if alidns_alone else _OTHER_PROVIDERS)
-        self._watches = wait_until_served(self._dns, self._ledger.present(), limits)
+        self._watches = wait_until_served(self._dns, self._open_ledger().present(), limits)
 
     def pause(self, seconds: float) -> None:
         """Wait some seconds, without asking any name server."""
         display_util.notify(f"Waiting {seconds:.0f} seconds for DNS changes to propagate")
-        self._effort.sleep(seconds)
+        self._adding.sleep(seconds)
 
     def begin_cleanup(self) -> None:
-        """End whatever adding still goes on; from now on, records are removed."""
-        self._effort.call_off()
+        """End whatever still goes on; from now on, records are removed."""
+        self._adding.call_off()
+        self._recovering.call_off()
+        self._dns.close()
+        self._at_rest.wait(_UNDER_WAY)
         # Against an API that has been dead for long, the journal is the better promise.
-        self._effort = Effort(_SHORT_PATIENCE if self._effort.ran_out else PATIENCE)
+        self._effort = Effort(_SHORT_PATIENCE if self._adding.ran_out else PATIENCE)
 
     def remove(self, name: str, value: str) -> None:
         """Remove a TXT record, if this run added it; warn if it cannot be removed."""
+        if self._ledger is None:
+            return
         try:
             left = self._ledger.remove(name, value, self._effort)
         except Exception as error:  # one record must not keep the others from being removed
@@ -153,6 +161,18 @@ class Run:
         hints = [watch.hint() for watch in self._watches if watch.is_about(at)]
         return " ".join(hints)
 
+    def aside(self, do: Callable[[], None]) -> None:
+        """Do something in a thread of its own; this one only waits, and may be interrupted."""
+        self._at_rest.clear()
+
+        def work(_: None) -> None:
+            try:
+                do()
+            finally:
+                self._at_rest.set()
+
+        threads.at_once(work, [None])
+
     def at_once(
         self,
         do: Callable[[str, str, str], None],
@@ -161,70 +181,28 @@ class Run:
     ) -> None:
         """Do something for all records at once; the first failure calls off the rest.
 
-        The calling thread does nothing but wait, in small steps: it is the one that signals
-        interrupt.
-
         :param interrupted: set when the user wants an end, which has to wait until all is done
         """
-        futures: list[concurrent.futures.Future[None]]
-        futures = [concurrent.futures.Future() for _ in records]
         told = False
+
+        def tell() -> None:
+            nonlocal told
+            if interrupted and interrupted.is_set() and not told:
+                told = True
+                display_util.notify("Removing the TXT records first; Ctrl-C leaves them there")
+
         try:
-            _start(do, records, futures)
-            pending = set(futures)
-            while pending:
-                done, pending = concurrent.futures.wait(
-                    pending, timeout=0.5, return_when=concurrent.futures.FIRST_EXCEPTION
-                )
-                for future in done:
-                    future.result()
-                if interrupted and interrupted.is_set() and pending and not told:
-                    told = True
-                    display_util.notify("Removing the TXT records first; Ctrl-C leaves them there")
+            threads.at_once(lambda record: do(*record), records, meanwhile=tell)
         except BaseException:
             self._effort.call_off()
-            for future in futures:
-                future.cancel()
             raise
 
     def close(self) -> None:
         """End the run's threads; warn of records that nobody has removed."""
         self._effort.call_off()
         self._dns.close()
-        for left in self._ledger.close():
+        for left in self._ledger.close() if self._ledger else ():
             logger.warning("%s", left)
-
-
-def _start(
-    do: Callable[[str, str, str], None],
-    records: Sequence[Challenge],
-    futures: Sequence[concurrent.futures.Future[None]],
-) -> None:
-    """Start doing something for all records, in as many threads as can be had; none is waited for
-    when the process ends."""
-    todo = collections.deque(zip(futures, records))
-
-    def work() -> None:
-        while True:
-            try:
-                future, record = todo.popleft()
-            except IndexError:
-                return
-            if future.set_running_or_notify_cancel():
-                try:
-                    do(*record)
-                except BaseException as error:
-                    future.set_exception(error)
-                else:
-                    future.set_result(None)
-
-    for i in range(min(len(records), _THREADS)):
-        try:
-            threading.Thread(target=work, name=f"dns-aliyun-{i}", daemon=True).start()
-        except RuntimeError:  # the system's limit
-            if i == 0:
-                work()
-            break
 
 
 def _servers(option: str, text: str) -> list[tuple[str, int]]:

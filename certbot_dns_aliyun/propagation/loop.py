@@ -19,17 +19,28 @@ class Loop:
     """An event loop in a thread of its own."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._is_closed = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="dns-aliyun-dns", daemon=True)
         self._thread.start()
 
     def start(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
-        """Start a coroutine in the thread."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        """Start a coroutine in the thread; once that has ended, it is cancelled at once."""
+        with self._lock:
+            if not self._is_closed:
+                return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        coroutine.close()
+        cancelled: Future[T] = Future()
+        cancelled.cancel()
+        return cancelled
 
     def close(self) -> None:
         """Cancel what is under way and end the thread."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        with self._lock:
+            if not self._is_closed:
+                self._is_closed = True
+                self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5.0)
 
     def _run(self) -> None:

@@ -33,6 +33,7 @@ def wait_until_served(
 
     :returns: what was seen of each zone
     :raises errors.PluginError: if a value is served nowhere when the time is up
+    :raises concurrent.futures.CancelledError: if public DNS is closed meanwhile
     """
     watches, end = public_dns.watch(records, limits)
     zones = ", ".join(watch.zone for watch in watches[:3])
@@ -43,6 +44,8 @@ def wait_until_served(
     told: set[str] = set()
     while not end.done():
         concurrent.futures.wait([end], timeout=0.25)
+        if end.cancelled():
+            break
         waited = time.monotonic() - started
         for notice in (n for watch in watches for n in _notices(watch, waited, end.done(), limits)):
             if notice not in told:

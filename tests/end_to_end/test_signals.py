@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable
 
 import pytest
@@ -39,6 +40,25 @@ def test_who_is_asked_to_stop_cleans_up_first(
     assert not outcome.ok, str(outcome)
     assert not world.records.left(), str(outcome)
     assert "Traceback" not in outcome.text, str(outcome)
+    assert not journals(world), str(outcome)
+
+
+@pytest.mark.newest
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_who_is_asked_to_stop_waits_for_no_resolver(world: World, number: signal.Signals) -> None:
+    world.resolver.behave("hang")
+    run = world.certbot.start(*world.certonly(*NAMES))
+    until(lambda: any(query.type == "SOA" for query in world.resolver.queries))
+    time.sleep(2)
+    assert not world.alidns.calls
+
+    run.send(number)
+    outcome = run.wait(10)
+
+    assert not outcome.ok, str(outcome)
+    assert not world.alidns.calls, str(outcome)
+    assert "Traceback" not in outcome.text, str(outcome)
+    assert "name server" not in outcome.text, str(outcome)
     assert not journals(world), str(outcome)
 
 

@@ -7,7 +7,7 @@ import unittest
 from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Callable
 from unittest import mock
 
 import pytest
@@ -34,15 +34,24 @@ class FakeRun:
         self.names: list[str] = []
         self.values: list[str] = []
         self.fails_at = ""
+        self.is_aside = False
         made.append(self)
 
-    def _step(self, name: str) -> None:
+    def _step(self, name: str, aside: bool = False) -> None:
+        assert self.is_aside == aside, f"{name} in the thread that signals strike"
         self.steps.append(name)
         if name == self.fails_at:
             raise errors.PluginError("no")
 
+    def aside(self, do: Callable[[], None]) -> None:
+        self.is_aside = True
+        try:
+            do()
+        finally:
+            self.is_aside = False
+
     def prepare(self, records: Iterable[tuple[str, str, str]]) -> None:
-        self._step("prepare")
+        self._step("prepare", aside=True)
 
     def rounds(self, records: list[Any]) -> list[list[Any]]:
         return [records]
@@ -54,13 +63,13 @@ class FakeRun:
     def add(self, name: str, value: str) -> None:
         self.names.append(name)
         self.values.append(value)
-        self._step("add")
+        self._step("add", aside=True)
 
     def wait_until_served(self, longest: float, blind: float, **more: Any) -> None:
-        self._step(f"wait {longest} {blind}")
+        self._step(f"wait {longest} {blind}", aside=True)
 
     def pause(self, seconds: float) -> None:
-        self._step(f"pause {seconds}")
+        self._step(f"pause {seconds}", aside=True)
 
     def begin_cleanup(self) -> None:
         self._step("begin clean-up")

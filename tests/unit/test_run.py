@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import threading
 import time
 from collections.abc import Iterator
@@ -115,18 +116,53 @@ def test_one_record_that_cannot_be_removed_does_not_stop_the_others(
 ) -> None:
     wanted = records(10)
     add_all(run, wanted)
-    remove = run._ledger.remove
+    ledger = run._ledger
+    assert ledger
+    remove = ledger.remove
 
     def broken(name: str, value: str, effort: Any) -> str | None:
         if value == "value-3":
             raise RuntimeError("a secret")
         return remove(name, value, effort)
 
-    monkeypatch.setattr(run._ledger, "remove", broken)
+    monkeypatch.setattr(ledger, "remove", broken)
     remove_all(run, wanted)
     assert api.values("example.com") == ["value-3"]
     assert "value-3" in caplog.text
     assert "a secret" not in caplog.text
+
+
+def test_an_interrupt_ends_the_waiting_and_clean_up_waits_for_what_is_under_way(
+    api: FakeApi, run: Run, tmp_path: Path
+) -> None:
+    wanted = records(3)
+    interrupted = threading.Event()
+
+    def add_despite_all() -> None:
+        run.prepare(wanted)
+        _thread.interrupt_main()
+        interrupted.wait(5)
+        run.at_once(lambda domain, name, value: run.add(name, value), wanted)
+
+    with pytest.raises(KeyboardInterrupt):
+        run.aside(add_despite_all)
+    threading.Timer(0.2, interrupted.set).start()
+    remove_all(run, wanted)
+    assert interrupted.is_set()
+    assert not api.calls
+    assert journals(tmp_path) == []
+
+
+def test_the_main_thread_waits_while_others_work(run: Run) -> None:
+    """A signal that struck an import, or a line of the log, could leave it locked for good."""
+    worked: list[threading.Thread] = []
+
+    def work(*_: str) -> None:
+        worked.append(threading.current_thread())
+
+    run.aside(lambda: run.at_once(work, records(3)))
+    assert len(worked) == 3
+    assert threading.main_thread() not in worked
 
 
 @pytest.mark.parametrize("allowed", [0, 1, 3])

@@ -15,6 +15,8 @@ from typing import Any, Callable, Union
 
 from cryptography import x509
 
+from .authorizations import Authorizations
+
 ROOT = Path(__file__).resolve().parents[2]
 FOREIGN = re.compile(
     r"(https?|all|no|ftp)_proxy|(ALIYUN|ALIBABA|ALICLOUD)_.*|DEBUG|REQUESTS_.*|CURL_.*|SSL_CERT_.*"
@@ -72,6 +74,7 @@ class Certbot:
         self._ca_bundle = ca_bundle
         self._check = check
         self._running: list[Run] = []
+        self._authorizations = Authorizations(ca_bundle)
         home.mkdir(parents=True, exist_ok=True)
 
     def run(
@@ -94,6 +97,8 @@ class Certbot:
         """Begin a run, for those who want to send it signals."""
         command = [str(self.venv / "bin" / "certbot"), *map(str, arguments)]
         command += self._own_options(command, interactive)
+        if self._running:
+            self._authorizations.deactivate(self.config_dir / "accounts", self.logs_dir)
         run = Run(command, self._environment(env or {}), input, self.logs_dir, self._check)
         self._running.append(run)
         return run

@@ -24,7 +24,7 @@ class Authorizations:
 
     def deactivate(self, accounts: Path, logs: Path) -> None:
         """Deactivates all authorizations that Certbot's logs name (RFC 8555, 7.5.2)."""
-        texts = [log.read_text() for log in logs.glob("*.log*")]
+        texts = [log.read_text(errors="replace") for log in logs.glob("*.log*")]
         named = {match[0]: match[1] for text in texts for match in _URL.finditer(text)}
         for file in accounts.glob("**/regr.json"):
             account = messages.RegistrationResource.from_json(json.loads(file.read_text()))

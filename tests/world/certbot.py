@@ -97,7 +97,7 @@ class Certbot:
         """Begin a run, for those who want to send it signals."""
         command = [str(self.venv / "bin" / "certbot"), *map(str, arguments)]
         command += self._own_options(command, interactive)
-        if self._running:
+        if self._running and not any(run.running() for run in self._running):
             self._authorizations.deactivate(self.config_dir / "accounts", self.logs_dir)
         run = Run(command, self._environment(env or {}), input, self.logs_dir, self._check)
         self._running.append(run)

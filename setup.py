@@ -18,9 +18,10 @@ RUN_TIME = [
     "requests>=2.25.1",
     # The first with type annotations that a checker may use.
     "tenacity>=8.0",
-    # Certbot before 1.19 knows a plugin by its zope.interface declarations. From 8 on, the
-    # setuptools of Debian 12 does not find it by its name, and with it no plugin.
-    "zope.interface>=5.3,<8",
+    # Certbot before 1.19 knows a plugin by its zope.interface declarations. The systems that came
+    # with such a Certbot have Python 3.9; elsewhere it would cost each start of a newer Certbot,
+    # which imports it where it finds it. From 8 on, old setuptools do not find it by its name.
+    'zope.interface>=5.3,<8; python_version < "3.10"',
 ]
 
 # Roles (STS), ECS, OIDC, profiles of the aliyun CLI; imported when a setting asks for it. The

@@ -23,6 +23,7 @@ from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.alidns.errors import PASSING, AlidnsError, Verdict
 from certbot_dns_aliyun.alidns.pace import Rate, ZoneGate
 from certbot_dns_aliyun.credentials.access_key import KeySource
+from certbot_dns_aliyun.https import CONNECTIONS
 from certbot_dns_aliyun.names import LONGEST_NAME, to_ascii, to_unicode
 
 logger = logging.getLogger(__name__)
@@ -185,7 +186,12 @@ class Client:
 
     def _gate(self, zone: str) -> ZoneGate:
         with self._lock:
-            return self._gates.setdefault(zone, ZoneGate())
+            return self._gates.setdefault(zone, ZoneGate(self._share))
+
+    def _share(self) -> int:
+        """Give the writes at once to one zone: more would only make others wait for connections."""
+        busy = sum(gate.has_work for gate in list(self._gates.values()))
+        return max(1, CONNECTIONS // max(1, busy))
 
     def _send(self, request: Callable[[], Any], effort: Effort) -> dict[str, Any]:
         """Make one call, or two if the access key can be renewed in between."""

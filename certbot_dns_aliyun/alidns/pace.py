@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from types import TracebackType
+from typing import Callable
 
 from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.alidns.errors import AlidnsError
@@ -31,12 +32,16 @@ class ZoneGate:
     One write goes first, then twice as many each time that so many at once have succeeded; from
     the first refusal on (LastOperationNotFinished) they go one at a time. So a zone that takes one
     at a time refuses a call or two, however many names there are.
+
+    :param share: gives the writes that are this zone's share of those that may be under way at all
     """
 
-    def __init__(self) -> None:
+    def __init__(self, share: Callable[[], int] = lambda: CONNECTIONS) -> None:
+        self._share = share
         self._changed = threading.Condition()
         self._limit = 1
         self._under_way = 0
+        self._waiting = 0
         self._one_at_a_time = False
         self._closed: AlidnsError | None = None
 
@@ -46,17 +51,26 @@ class ZoneGate:
         :raises AlidnsError: if the zone is closed, or the effort was called off
         """
         with self._changed:
-            while True:
-                if effort.called_off:
-                    raise AlidnsError("called off")
-                if self._closed:
-                    raise copy.copy(self._closed)
-                if self._under_way < self._limit:
-                    break
-                self._changed.wait(0.5)
+            self._waiting += 1
+            try:
+                while True:
+                    if effort.called_off:
+                        raise AlidnsError("called off")
+                    if self._closed:
+                        raise copy.copy(self._closed)
+                    if self._under_way < min(self._limit, self._share()):
+                        break
+                    self._changed.wait(0.5)
+            finally:
+                self._waiting -= 1
             self._under_way += 1
             alone = self._under_way == 1
             return Turn(self, is_at_limit=self._under_way == self._limit, was_alone=alone)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether writes to the zone are under way, or wait for their turn."""
+        return self._waiting + self._under_way > 0
 
     def close(self, error: AlidnsError) -> None:
         """Note why no write to this zone can succeed."""

@@ -63,6 +63,31 @@ def test_as_many_successes_at_once_as_may_be_double_the_writes() -> None:
     assert seen == [1, 2, 4, 8, CONNECTIONS]
 
 
+def test_a_zone_gets_no_more_than_its_share_and_has_more_when_others_are_done() -> None:
+    share = 1
+    gate = ZoneGate(lambda: share)
+    succeed_together(gate, 1)
+    succeed_together(gate, 1)
+    assert turns_free(gate) == 1
+    share = 10
+    assert turns_free(gate) == 2, "two at once is as far as it may go, not having proven more"
+
+
+def test_a_zone_has_work_while_writes_wait_or_are_under_way() -> None:
+    gate, effort = ZoneGate(), Effort()
+    assert not gate.has_work
+    with gate.turn(effort):
+        assert gate.has_work
+        waiting = threading.Thread(target=lambda: gate.turn(effort).__exit__(None, None, None))
+        waiting.start()
+    waiting.join(5)
+    assert not gate.has_work
+    effort.call_off()
+    with pytest.raises(AlidnsError):
+        gate.turn(effort)
+    assert not gate.has_work
+
+
 def test_a_success_alone_proves_nothing_about_two() -> None:
     gate = ZoneGate()
     succeed_together(gate, 1)

@@ -21,10 +21,10 @@ from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply, 
 _LONGEST_CHAIN = 8
 #: Referrals from the top-level domain to the name; there are not more than labels.
 _MOST_REFERRALS = 12
-#: Name servers asked at once, the first useful answer counts; and how often others are tried.
-_ASKED_AT_ONCE = 3
-_BATCHES = 2
-#: Seconds that they have.
+#: Name servers that are asked, one after the other; the first useful answer counts.
+_MOST_ASKED = 6
+#: Seconds until the next one is asked, too, unless one has failed; and those that each has.
+_HEAD_START = 0.2
 _TIMEOUT = 1.5
 
 
@@ -145,18 +145,24 @@ async def _first_useful(
     name: str,
     kind: dns.rdatatype.RdataType = dns.rdatatype.TXT,
 ) -> Reply | None:
-    shuffled = random.sample(servers, min(len(servers), _ASKED_AT_ONCE * _BATCHES))
-    while shuffled:
-        batch, shuffled = shuffled[:_ASKED_AT_ONCE], shuffled[_ASKED_AT_ONCE:]
-        questions = [asyncio.ensure_future(_ask(discovery, server, name, kind)) for server in batch]
-        try:
-            for question in asyncio.as_completed(questions):
-                reply = await question
+    waiting = random.sample(servers, min(len(servers), _MOST_ASKED))
+    asked: set[asyncio.Future[Reply]] = set()
+    try:
+        while waiting or asked:
+            if waiting:
+                asked.add(asyncio.ensure_future(_ask(discovery, waiting.pop(), name, kind)))
+            done, asked = await asyncio.wait(
+                asked,
+                timeout=_HEAD_START if waiting else None,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            for each in done:
+                reply = each.result()
                 if reply.outcome in (Outcome.AUTHORITATIVE, Outcome.REFERRING):
                     return reply
-        finally:
-            for each in questions:
-                each.cancel()
+    finally:
+        for each in asked:
+            each.cancel()
     return None
 
 

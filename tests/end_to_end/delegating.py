@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from tests.world import Server, World, Zone
 from tests.world.resolver import ADDRESS, FOR_THE_CA
 
@@ -13,18 +15,23 @@ TARGET = "acme.example.net"
 NAME = f"_acme-challenge.{SHOP}"
 
 
+def long_ago() -> float:
+    """A time since when no name server is behind."""
+    return time.monotonic() - 60
+
+
 def add_foreign(world: World, zone: str = SHOP, *, name: str = OTHER, lag: float = 0.0) -> Zone:
     """Add a zone that is hosted by somebody else."""
     return world.add_zone(zone, [Server(name=name, lag=lag)], hosted=False)
 
 
 def alias(world: World, name: str, target: str) -> None:
-    """Let a stranger put a CNAME record into the zone that a name is in."""
+    """Let a CNAME record of a stranger be in the zone that a name is in, at every name server."""
     zone = max(
         (zone for zone in world.all_zones if f".{name}".endswith(f".{zone.apex}")),
         key=lambda zone: len(zone.apex),
     )
-    zone.add(name[: -len(zone.apex) - 1], f"{target}.", "CNAME")
+    zone.add(name[: -len(zone.apex) - 1], f"{target}.", "CNAME", added_at=long_ago())
 
 
 def move_alias(world: World, name: str, target: str) -> None:
@@ -32,7 +39,7 @@ def move_alias(world: World, name: str, target: str) -> None:
     for zone in world.all_zones:
         for record in zone.alive():
             if record.type == "CNAME" and record.owner == name:
-                zone.remove(record)
+                record.removed_at = long_ago()
     if target:
         alias(world, name, target)
 

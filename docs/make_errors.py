@@ -273,22 +273,21 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         (
             "<value> could not be removed",
         ): "Why, is said behind the colon: see the sentences above. A "
-        "certificate that was issued is not affected, and the record does no harm. The next run "
-        "tries again, as the journal lists it.",
+        "certificate that was issued is not affected, and the record does no harm.",
         ("its id never arrived",): "The reply to an add was lost, and with a key that may not call "
         "DescribeDomainRecords there is no way to find the record. Look in the console.",
         (
-            "> is left; the next run",
-        ): "The removal was broken off, by a second Ctrl-C, say. The next run removes "
-        "the record, as the journal lists it; or you do, as the sentence says.",
+            "> is left.",
+        ): "The removal was broken off, by a second Ctrl-C, say. The journal lists the record.",
         ("may be left (<fault>)",): "A fault of this plugin; please report it with Certbot's log.",
-        ("To remove it by hand",): "The end of such sentences. ``aliyun`` is the command line of "
-        "Alibaba Cloud.",
+        (
+            "tries to remove it; by hand",
+        ): "The end of such sentences: the journal lists the record for "
+        "the next run. ``aliyun`` is the command line of Alibaba Cloud.",
         ("Ctrl-C leaves them",): "The first Ctrl-C during the removal waits until it is done. A "
         "second one ends it; the next run removes what is left, as the journal lists it.",
         ("of an earlier run could not be removed",): "A run was killed, and what it left cannot be "
-        "removed with the credentials of this run, or not now. The journal keeps it, and a later "
-        "run tries again.",
+        "removed with the credentials of this run, or not now. The journal keeps it.",
         ("of an earlier run may be left",): "A run was killed, and a key that may not call "
         "DescribeDomainRecords cannot find out what became of its record. It is said once.",
         ("of an earlier run is removed",): "No error; ``certbot -v`` tells it. A run was killed, "

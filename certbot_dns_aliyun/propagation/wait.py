@@ -36,10 +36,8 @@ def wait_until_served(
     :raises concurrent.futures.CancelledError: if public DNS is closed meanwhile
     """
     watches, end = public_dns.watch(records, limits)
-    zones = ", ".join(watch.zone for watch in watches[:3])
-    if len(watches) > 3:
-        zones += f" and {len(watches) - 3} more zones"
-    display_util.notify(f"Waiting until the name servers of {zones} serve the TXT records")
+    zones = [watch.zone for watch in watches]
+    display_util.notify(f"Waiting until the name servers of {_some(zones)} serve the TXT records")
     started, lines = time.monotonic(), 0
     told: set[str] = set()
     while not end.done():
@@ -58,6 +56,7 @@ def wait_until_served(
     end.result()
     for watch in watches:
         _conclude(watch, time.monotonic() - started)
+    _warn_of_incomplete(watches)
     return watches
 
 
@@ -126,7 +125,7 @@ def _conclude(watch: ZoneWatch, waited: float) -> None:
             watch.zone,
         )
         return
-    lacking = "; ".join(f"{server} {what}" for server, what in watch.incomplete.items())
+    lacking = _lacking(watch)
     if watch.unserved:
         raise errors.PluginError(
             f"The TXT record {min(watch.unserved)} was added, but no name server of {watch.zone} "
@@ -134,15 +133,32 @@ def _conclude(watch: ZoneWatch, waited: float) -> None:
             "delegated to the name servers that the Alibaba Cloud DNS console shows for it, "
             "or raise --dns-aliyun-wait-limit."
         )
-    if lacking:
-        logger.warning(
-            "Going on although not all name servers of %s serve the TXT records: %s.",
-            watch.zone,
-            lacking,
-        )
     logger.info(
         "%d addresses of the name servers of %s serve the TXT records, after %.1f seconds",
         len(watch.complete),
         watch.zone,
         waited,
     )
+
+
+def _warn_of_incomplete(watches: list[ZoneWatch]) -> None:
+    """Name the addresses that the run goes on without, once for all zones that lack the same."""
+    alike: dict[str, list[str]] = {}
+    for watch in watches:
+        if watch.incomplete and not watch.is_blind:
+            alike.setdefault(_lacking(watch), []).append(watch.zone)
+    for lacking, zones in alike.items():
+        logger.warning(
+            "Going on although not all name servers of %s serve the TXT records: %s.",
+            _some(zones),
+            lacking,
+        )
+
+
+def _lacking(watch: ZoneWatch) -> str:
+    return "; ".join(f"{server} {what}" for server, what in watch.incomplete.items())
+
+
+def _some(zones: list[str]) -> str:
+    more = f" and {len(zones) - 3} more zones" if len(zones) > 3 else ""
+    return ", ".join(zones[:3]) + more

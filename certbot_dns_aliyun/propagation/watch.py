@@ -234,7 +234,7 @@ class ZoneWatch:
                 f"CA may have asked one of them: {lacking}."
             )
         return (
-            f"All of {where} have served the TXT records since "
+            f"All of {where} that can be reached have served the TXT records since "
             f"{self.served_since:%Y-%m-%d %H:%M:%S} UTC ({complete}); if the CA says otherwise, "
             "check that the domain's registry delegates it to these servers."
         )

@@ -160,8 +160,7 @@ class Ledger:
             self._journal.gone(line)
         self._journal.close()
         return [
-            f"The TXT record {entry.name} = {entry.value} is left; the next run removes it."
-            + _by_hand(entry)
+            f"The TXT record {entry.name} = {entry.value} is left." + _by_hand(entry)
             for entry in self._entries.values()
             if entry.state in (State.OURS, State.UNCLEAR) and not entry.is_told
         ]
@@ -317,7 +316,10 @@ def _look_twice(client: Client, entry: Entry, effort: Effort) -> str | None:
 
 
 def _by_hand(entry: Entry) -> str:
-    where = f" To remove it by hand: zone {entry.zone}, RR {entry.rr}, "
+    where = (
+        " The next run that adds records tries to remove it; "
+        f"by hand: zone {entry.zone}, RR {entry.rr}, "
+    )
     if entry.record_id:
         command = f"aliyun alidns DeleteDomainRecord --RecordId {entry.record_id}"
         return f"{where}record id {entry.record_id}, with `{command}`."

@@ -29,7 +29,8 @@ def test_the_registry_delegates_the_domain_elsewhere(make_world: MakeWorld) -> N
     outcome = world.issue("example.com")
     assert_refused(
         outcome,
-        "All of the name servers of example.com have served the TXT records since",
+        "All of the name servers of example.com that can be reached",
+        "have served the TXT records since",
         "dns1.hichina.com",
         "dns2.hichina.com",
         "registry delegates",
@@ -48,7 +49,7 @@ def test_the_hint_is_about_the_zone_that_failed(make_world: MakeWorld) -> None:
     for server in old:
         world.resolver.lie(server.name, "A", address_rr(server.name, server.address))
     outcome = world.issue("example.com", "example.net")
-    assert_refused(outcome, "All of the name servers of example.net have served")
+    assert_refused(outcome, "All of the name servers of example.net that can be reached")
     assert "All of the name servers of example.com" not in screen(outcome)
 
 

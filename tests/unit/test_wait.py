@@ -61,10 +61,10 @@ def watched(clock: Clock, *servers: Server, name: str = "ns{}.alidns.com") -> Zo
 
 
 def waiting(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch, zone: ZoneWatch, seconds: float = 0
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, *zones: ZoneWatch, seconds: float = 0
 ) -> None:
     clock.now -= clock.elapsed
-    dns = FakeDns(clock, [zone], seconds)
+    dns = FakeDns(clock, list(zones), seconds)
     monkeypatch.setattr(wait.concurrent.futures, "wait", dns.pass_time)
     wait.wait_until_served(dns, [], LIMITS)  # type: ignore[arg-type]
 
@@ -73,7 +73,7 @@ def test_a_wait_that_succeeds_is_announced_and_no_more(
     clock: Clock, monkeypatch: pytest.MonkeyPatch, told: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    waiting(clock, monkeypatch, watched(clock, Server(), Server()), 1)
+    waiting(clock, monkeypatch, watched(clock, Server(), Server()), seconds=1)
     assert told == ["Waiting until the name servers of example.com serve the TXT records"]
     assert "2 addresses of the name servers of example.com serve" in caplog.text
 
@@ -82,7 +82,7 @@ def test_a_long_wait_has_a_line_each_half_minute(
     clock: Clock, monkeypatch: pytest.MonkeyPatch, told: list[str]
 ) -> None:
     zone = watched(clock, Server(), Server([after(9999)]))
-    waiting(clock, monkeypatch, zone, 100)
+    waiting(clock, monkeypatch, zone, seconds=100)
     progress = [line for line in told if line.startswith("After")]
     assert [line.split(" seconds")[0] for line in progress] == ["After 30", "After 60", "After 90"]
     assert "1 of 2 name server addresses" in progress[0]
@@ -93,7 +93,7 @@ def test_many_lacking_servers_are_counted_not_listed(
     clock: Clock, monkeypatch: pytest.MonkeyPatch, told: list[str]
 ) -> None:
     zone = watched(clock, Server(), *(Server([after(9999)]) for _ in range(9)))
-    waiting(clock, monkeypatch, zone, 31)
+    waiting(clock, monkeypatch, zone, seconds=31)
     assert "and 6 more" in told[-1]
 
 
@@ -103,7 +103,7 @@ def test_blindness_is_told_once_with_the_seconds_of_the_option(
     told: list[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    waiting(clock, monkeypatch, watched(clock, SILENT), 30)
+    waiting(clock, monkeypatch, watched(clock, SILENT), seconds=30)
     assert len([line for line in told if "No name server of example.com" in line]) == 1
     assert "waiting 30 seconds instead" in "".join(told)
     assert "is not known" in caplog.text
@@ -114,7 +114,7 @@ def test_a_value_served_nowhere_is_an_error_that_names_the_servers(
 ) -> None:
     zone = watched(clock, Server([after(9999)]), Server([after(9999)]))
     with pytest.raises(errors.PluginError) as caught:
-        waiting(clock, monkeypatch, zone, 600)
+        waiting(clock, monkeypatch, zone, seconds=600)
     sentence = str(caught.value)
     for part in ("_acme-challenge.example.com", "ns0.alidns.com", "ns1.alidns.com", "600 seconds"):
         assert part in sentence
@@ -128,10 +128,29 @@ def test_a_value_served_by_some_is_a_warning(
     told: list[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    waiting(clock, monkeypatch, watched(clock, Server(), Server([after(9999)])), 600)
+    waiting(clock, monkeypatch, watched(clock, Server(), Server([after(9999)])), seconds=600)
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert "ns1.alidns.com (192.0.2.2)" in record.getMessage()
+
+
+def test_what_many_zones_lack_alike_is_one_warning(
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    told: list[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    zones = [watched(clock, Server(), Server([after(9999)])) for _ in range(5)]
+    for number, zone in enumerate(zones):
+        zone.zone = f"zone{number}.example"
+    waiting(
+        clock, monkeypatch, *zones, watched(clock, Server([after(9999)]), Server()), seconds=600
+    )
+    alike, alone = (record.getMessage() for record in caplog.records)
+    assert "zone0.example, zone1.example, zone2.example and 2 more zones" in alike
+    assert alike.count("192.0.2.2") == 1
+    assert "example.com" in alone
+    assert "192.0.2.1" in alone
 
 
 def test_doubt_about_another_providers_servers_is_told_early(
@@ -139,7 +158,7 @@ def test_doubt_about_another_providers_servers_is_told_early(
 ) -> None:
     zone = watched(clock, Server([after(9999)]), name="ns{}.other.example")
     with pytest.raises(errors.PluginError):
-        waiting(clock, monkeypatch, zone, 10)
+        waiting(clock, monkeypatch, zone, seconds=10)
     assert len([line for line in told if "looks like one of Alibaba" in line]) == 1
     assert "ns0.other.example" in "".join(told)
 
@@ -156,5 +175,5 @@ def test_a_watch_that_breaks_is_not_taken_for_an_end(
 def test_no_line_is_told_twice(
     clock: Clock, monkeypatch: pytest.MonkeyPatch, told: list[str]
 ) -> None:
-    waiting(clock, monkeypatch, watched(clock, Server(), SILENT), 120)
+    waiting(clock, monkeypatch, watched(clock, Server(), SILENT), seconds=120)
     assert not [a for a, b in itertools.combinations(told, 2) if a == b]

@@ -110,8 +110,11 @@ class Run:
 
         The former go first: where they may not be added, nothing has been added yet.
         """
-        led = [record for record in records if self._is_led(record[1])]
-        return [some for some in (led, [r for r in records if r not in led]) if some]
+        led: list[Challenge] = []
+        others: list[Challenge] = []
+        for record in records:
+            (led if self._is_led(record[1]) else others).append(record)
+        return [some for some in (led, others) if some]
 
     def _is_led(self, name: str) -> bool:
         try:

@@ -17,13 +17,15 @@ MakeWorld = Callable[..., World]
 def serve_validation(world: World, file: Path) -> None:
     value = until(lambda: file.exists() and file.read_text().strip())
     world.records.add_stranger("example.com", "_acme-challenge", value)
+    file.with_suffix(".served").touch()
 
 
 def test_a_certificate_by_hand(make_world: MakeWorld) -> None:
-    world = make_world(lags=(0.1,))
+    world = make_world(lags=(0.0,))
     file = world.folder / "validation"
     threading.Thread(target=serve_validation, args=(world, file), daemon=True).start()
-    hook = f'echo "$CERTBOT_VALIDATION" > {file}.new; mv {file}.new {file}; sleep 0.5'
+    hook = f'echo "$CERTBOT_VALIDATION" > {file}.new; mv {file}.new {file}; '
+    hook += f"until [ -e {file}.served ]; do sleep 0.1; done"
     by_hand = ["certonly", "--manual", "--preferred-challenges", "dns"]
     outcome = world.certbot.run(*by_hand, "--manual-auth-hook", hook, "-d", "example.com")
     assert outcome.ok, outcome

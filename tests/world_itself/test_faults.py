@@ -67,7 +67,7 @@ def test_a_slow_reply_drips(world: World) -> None:
     world.alidns.fault("slow", moment="after", seconds=1)
     started = time.monotonic()
     Client(world).values()
-    assert 0.8 < time.monotonic() - started < 3
+    assert 0.8 < time.monotonic() - started < 30
 
 
 def test_faults_hit_the_named_call_after_some_that_pass(world: World) -> None:

@@ -163,7 +163,7 @@ def test_with_nothing_found_all_that_was_tried_is_listed(world: World) -> None:
         "this machine is no ECS instance",
         "no variable ALIBABA_CLOUD_CREDENTIALS_URI",
     )
-    assert outcome.seconds < 20
+    assert outcome.seconds < 45
     assert not world.alidns.calls
 
 

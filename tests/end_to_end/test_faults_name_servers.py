@@ -32,7 +32,7 @@ def test_all_vices_at_once(make_world: MakeWorld) -> None:
     assert_issued(
         world.issue("example.com", "*.example.com"), world, "example.com", "*.example.com"
     )
-    assert seconds_waited(world) < 25
+    assert seconds_waited(world) < 45
 
 
 def test_an_address_family_without_a_route(world: World) -> None:
@@ -40,14 +40,14 @@ def test_an_address_family_without_a_route(world: World) -> None:
     for server in world.nameservers.delegations["example.com"]:
         world.resolver.lie(server.name, "AAAA", address_rr(server.name, "2001:db8::53"))
     assert_issued(world.issue("example.com"), world, "example.com")
-    assert seconds_waited(world) < 8
+    assert seconds_waited(world) < 25
 
 
 def test_an_absence_with_a_long_life_is_nothing_to_us(make_world: MakeWorld) -> None:
     world = make_world((), keys=[Key(EVERYTHING)])
     world.add_zone("example.com", [Server(lag=1.5), Server(lag=0.1)], negative_ttl=86400)
     assert_issued(world.issue("example.com"), world, "example.com")
-    assert seconds_waited(world) < 8
+    assert seconds_waited(world) < 25
 
 
 def test_a_value_that_appears_vanishes_and_appears_again(make_world: MakeWorld) -> None:
@@ -60,7 +60,7 @@ def test_machines_that_never_agree_hold_the_run_up_to_its_limit(make_world: Make
     world = make_world({"example.com": [Server(machines=(0.1, 0.1, 0.1, 3600)), Server(lag=0.1)]})
     outcome = world.issue("example.com", options=["--dns-aliyun-wait-limit", 4])
     assert "Going on although not all name servers of example.com" in screen(outcome)
-    assert 4 <= seconds_waited(world) < 20
+    assert 4 <= seconds_waited(world) < 40
 
 
 @pytest.mark.parametrize("behaviour", ["hang", "servfail"])
@@ -106,4 +106,4 @@ def test_name_servers_without_the_zone_are_told_by_name(make_world: MakeWorld) -
     world = make_world(lags=(3600, 3600, 3600))
     outcome = world.issue("example.com", options=["--dns-aliyun-wait-limit", 0])
     assert_refused(outcome, RECORD, "dns1.hichina.com")
-    assert outcome.seconds < 20
+    assert outcome.seconds < 45

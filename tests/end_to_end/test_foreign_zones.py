@@ -30,7 +30,7 @@ def seconds_until_said(world: World, run: Run, words: str) -> float:
 
 
 def start(world: World, *names: str) -> Run:
-    limits = ["--dns-aliyun-wait-limit", 5, "--dns-aliyun-propagation-seconds", 1]
+    limits = ["--dns-aliyun-wait-limit", 15, "--dns-aliyun-propagation-seconds", 1]
     return world.certbot.start(*world.certonly(*names), *limits)
 
 
@@ -39,7 +39,7 @@ def test_a_zone_that_moved_to_another_provider(make_world: MakeWorld) -> None:
     world = make_world({"example.com": [Server(name=OTHER, content=Zone("example.com"))]})
     run = start(world, "example.com", "*.example.com")
     said = f"None of the name servers of example.com ({OTHER}) looks like one of Alibaba Cloud DNS"
-    assert seconds_until_said(world, run, said) < 5
+    assert seconds_until_said(world, run, said) < 12
     assert_refused(
         run.wait(), "dns1.hichina.com or ns1.alidns.com", "no name server of example.com"
     )
@@ -53,7 +53,7 @@ def test_an_expired_domain_is_at_alibabas_servers_for_expired_domains(
     world = make_world({"example.com": [expired]})
     run = start(world, "example.com")
     said = "None of the name servers of example.com (expirens3.hichina.com)"
-    assert seconds_until_said(world, run, said) < 5
+    assert seconds_until_said(world, run, said) < 12
     run.wait()
 
 
@@ -70,7 +70,7 @@ def test_a_zone_that_is_not_activated(make_world: MakeWorld) -> None:
     world = make_world([], keys=[Key(zone_policy("example.com"))])
     world.add_zone("example.com", delegate=False)
     run = start(world, "example.com")
-    assert seconds_until_said(world, run, "Public DNS knows no zone example.com") < 5
+    assert seconds_until_said(world, run, "Public DNS knows no zone example.com") < 12
     assert_refused(run.wait())
 
 
@@ -81,7 +81,7 @@ def test_the_validation_name_is_delegated_to_somebody_else(make_world: MakeWorld
     world.records.add_stranger("example.com", "_acme-challenge", f"{OTHER}.", "NS")
     outcome = world.issue("example.com")
     assert_refused(outcome, "zone _acme-challenge.example.com", OTHER)
-    assert outcome.seconds < 20
+    assert outcome.seconds < 45
     assert not world.records.made()
 
 
@@ -91,7 +91,7 @@ def test_a_zone_in_between_is_delegated_to_somebody_else(make_world: MakeWorld) 
     add_foreign(world, "dev.example.com")
     run = start(world, "www.dev.example.com")
     said = f"Public DNS has a zone dev.example.com of its own (at {OTHER})"
-    assert seconds_until_said(world, run, said) < 5
+    assert seconds_until_said(world, run, said) < 12
     assert_refused(run.wait(), "the TXT record stands in example.com")
 
 

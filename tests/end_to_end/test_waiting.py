@@ -25,7 +25,7 @@ def test_the_slowest_name_server_decides(make_world: MakeWorld) -> None:
     outcome = world.issue("example.com", "*.example.com")
     assert_issued(outcome, world, "example.com", "*.example.com")
     assert ca_asked_at(world) >= served_everywhere_at(world.records.made(), 2.5)
-    assert seconds_waited(world) < 2.5 + 5
+    assert seconds_waited(world) < 25
 
 
 def test_every_address_of_every_name_server_is_asked(make_world: MakeWorld) -> None:
@@ -96,7 +96,7 @@ def test_at_the_limit_with_the_value_on_some_the_run_goes_on(make_world: MakeWor
     assert_issued(outcome, world, "example.com")
     assert "Going on although" in screen(outcome)
     assert "dns99.hichina.com" in screen(outcome)
-    assert seconds_waited(world) < 15
+    assert seconds_waited(world) < 25
 
 
 def test_one_zone_of_two_is_not_served_at_the_limit(make_world: MakeWorld) -> None:

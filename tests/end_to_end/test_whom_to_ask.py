@@ -68,7 +68,7 @@ def test_nobody_is_waited_for(world: World) -> None:
     outcome = world.issue(SHOP, options=options)
     assert_issued(outcome, world, SHOP)
     assert placed(world) == [("example.com", "shop")]
-    assert 2 <= seconds_waited(world) < 10
+    assert 2 <= seconds_waited(world) < 40
     added = world.records.made()[0].added_at
     ca = ca_asked_at(world, f"_acme-challenge.{SHOP}")
     asked = [q for q in world.nameservers.asked("shop.example.com") if added < q.at < ca]
@@ -115,7 +115,7 @@ def test_name_servers_of_ones_own(make_world: MakeWorld) -> None:
     outcome = world.issue("example.com", options=[SERVERS, f"dns1.hichina.com,{slow.address}:53"])
     assert_issued(outcome, world, "example.com")
     assert ca_asked_at(world) >= served_everywhere_at(world.records.made(), 0.9)
-    assert seconds_waited(world) < 8
+    assert seconds_waited(world) < 25
 
 
 @pytest.mark.parametrize(

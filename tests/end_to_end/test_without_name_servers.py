@@ -40,7 +40,7 @@ def test_port_53_is_closed(make_world: MakeWorld, firewall: str) -> None:
     outcome = issue(world, 8)
     assert_issued(outcome, world, "example.com")
     assert f"{CLOSED} 8 seconds instead" in screen(outcome)
-    assert 7.9 < seconds_waited(world) < 20
+    assert 7.9 < seconds_waited(world) < 60
 
 
 def test_there_is_no_resolver(make_world: MakeWorld) -> None:
@@ -49,7 +49,7 @@ def test_there_is_no_resolver(make_world: MakeWorld) -> None:
     outcome = issue(world, 2)
     assert_issued(outcome, world, "example.com")
     assert f"{CLOSED} 2 seconds instead" in screen(outcome)
-    assert 1.9 < seconds_waited(world) < 15
+    assert 1.9 < seconds_waited(world) < 60
 
 
 def test_the_wait_was_too_short(make_world: MakeWorld) -> None:

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 #: Questions to one address about all names together, when the first answer was good.
 _PROBES = 48
 #: The most and the fewest of them for one name; the fewest are enough where there are many names.
-_MOST_PROBES_A_NAME = 16
+_MOST_PROBES_A_NAME = 32
 _FEWEST_PROBES_A_NAME = 2
 #: How many times as many they are once machines behind the address were found to disagree.
 _DISAGREEMENT = 3

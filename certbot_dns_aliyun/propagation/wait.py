@@ -125,11 +125,10 @@ def _conclude(watch: ZoneWatch, waited: float) -> None:
             watch.zone,
         )
         return
-    lacking = _lacking(watch)
     if watch.unserved:
         raise errors.PluginError(
             f"The TXT record {min(watch.unserved)} was added, but no name server of {watch.zone} "
-            f"served it within {waited:.0f} seconds ({lacking}); check that the domain is "
+            f"served it within {waited:.0f} seconds ({watch.lacking}); check that the domain is "
             "delegated to the name servers that the Alibaba Cloud DNS console shows for it, "
             "or raise --dns-aliyun-wait-limit."
         )
@@ -145,18 +144,14 @@ def _warn_of_incomplete(watches: list[ZoneWatch]) -> None:
     """Name the addresses that the run goes on without, once for all zones that lack the same."""
     alike: dict[str, list[str]] = {}
     for watch in watches:
-        if watch.incomplete and not watch.is_blind:
-            alike.setdefault(_lacking(watch), []).append(watch.zone)
+        if watch.lacking and not watch.is_blind:
+            alike.setdefault(watch.lacking, []).append(watch.zone)
     for lacking, zones in alike.items():
         logger.warning(
             "Going on although not all name servers of %s serve the TXT records: %s.",
             _some(zones),
             lacking,
         )
-
-
-def _lacking(watch: ZoneWatch) -> str:
-    return "; ".join(f"{server} {what}" for server, what in watch.incomplete.items())
 
 
 def _some(zones: list[str]) -> str:

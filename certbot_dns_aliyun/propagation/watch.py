@@ -214,6 +214,11 @@ class ZoneWatch:
             if not a.complete and a.outcome is not Outcome.UNREACHABLE
         }
 
+    @property
+    def lacking(self) -> str:
+        """The same, for a person to read; empty if there are none."""
+        return "; ".join(f"{server} {what}" for server, what in self.incomplete.items())
+
     def is_about(self, names: Iterable[str]) -> bool:
         """Tell whether one of the names is watched here."""
         return not self._wanted.keys().isdisjoint(names)
@@ -227,11 +232,10 @@ class ZoneWatch:
                 "visible yet; raise --dns-aliyun-propagation-seconds."
             )
         complete = ", ".join(str(server) for server in self.complete)
-        lacking = "; ".join(f"{server} {what}" for server, what in self.incomplete.items())
-        if self.served_since is None or lacking:
+        if self.served_since is None or self.lacking:
             return (
                 f"Of {where} these served the TXT records: {complete}; but these did not, and the "
-                f"CA may have asked one of them: {lacking}."
+                f"CA may have asked one of them: {self.lacking}."
             )
         return (
             f"All of {where} that can be reached have served the TXT records since "

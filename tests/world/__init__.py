@@ -5,7 +5,8 @@
 
 from .certbot import Certbot, Outcome, find_venv
 from .faults import Fault
-from .nameservers import Query, Server
+from .nameservers import Server, name_server
+from .questions import Query
 from .ram import EVERYTHING, Key, zone_policy
 from .records import Record, Zone
 from .world import World, present_certificate, tls_context, until
@@ -22,6 +23,7 @@ __all__ = [
     "World",
     "Zone",
     "find_venv",
+    "name_server",
     "present_certificate",
     "tls_context",
     "until",

@@ -72,8 +72,10 @@ def write_hosts(hosts: str = HOSTS) -> None:
 
 
 def add_address(address: str) -> None:
-    """Make an IPv6 address local (all of 127.0.0.0/8 is local anyway)."""
-    command = ["ip", "-6", "address", "replace", f"{address}/128", "dev", "lo", "nodad"]
+    """Give the interface an address; an IPv6 address is local only then, whereas all of
+    127.0.0.0/8 is local anyway."""
+    whole = [f"{address}/128", "nodad"] if ":" in address else [f"{address}/32"]
+    command = ["ip", "address", "replace", *whole, "dev", "lo"]
     subprocess.run(command, check=True, capture_output=True)
 
 

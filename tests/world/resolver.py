@@ -8,34 +8,30 @@ cache from another address, fail. What there is, it keeps a moment only, as publ
 from __future__ import annotations
 
 import random
+import socket
 import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Callable, Optional
 
-from dnslib import EDNS0, QTYPE, RCODE, RR, DNSRecord
-from dnslib.server import BaseResolver
+from dnslib import EDNS0, QTYPE, RCODE, RR, DNSError, DNSRecord
 
-from .nameservers import (
-    Listener,
-    NameServers,
-    Query,
-    address_rr,
-    ancestors,
-    fall_silent,
-    finish,
-    listeners,
-    log_query,
-    stop_all,
-)
+from .answers import address_rr, ancestors
+from .nameservers import NEAR, NEAR_IPV6, NameServers, read, room, say, with_edns
+from .questions import Query, Said, log_entry
+from .wire import Listener, Packet
 
 ADDRESS = "127.0.0.53"
-FOR_THE_CA = "127.0.0.54"
+FOR_THE_CA = NEAR
 BEHAVIOURS = ("ok", "hang", "refuse", "servfail", "missing")
 LONGEST_CHAIN = 8
 TIMEOUT = 1.0
 LONGEST_MEMORY = 0.5
+AT_ONCE = 32
+# What may be wrong with one question: "servfail", "refused" or "silent", or None for nothing.
+Mood = Callable[[Query], Optional[str]]
 
 
 @dataclass
@@ -48,33 +44,36 @@ class Found:
     until: float = 0.0
 
 
-class Resolver(BaseResolver):  # type: ignore[misc]
-    """`behaviour` and `lies` are for those who use resolv.conf, not for the CA; names in
-    `hosts` are answered whatever the behaviour, so that the API can be found."""
+class Resolver:
+    """`behaviour`, `lies`, `slow` (seconds for each answer) and `vice` (asked about each question)
+    are for those who use resolv.conf, not for the CA; names in `hosts` are answered whatever the
+    behaviour, so that the API can be found."""
 
     def __init__(self, nameservers: NameServers, hosts: Mapping[str, str]) -> None:
         self.hosts = dict(hosts)
         self.behaviour = "ok"
+        self.slow = 0.0
+        self.vice: Mood | None = None
         self.lies: dict[tuple[str, str], list[RR]] = {}
         self.queries: list[Query] = []
+        self.pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="world-resolver")
         self._nameservers = nameservers
+        self._wire = nameservers.wire
         self._cache: dict[tuple[str, str], Found] = {}
         self._lock = threading.Lock()
         self._public: list[Listener] = []
-        self._private: list[Listener] = []
 
     def start(self) -> None:
-        self._private = listeners(_Desk(self, FOR_THE_CA), FOR_THE_CA)
+        self.open_desk(FOR_THE_CA)
         if self.behaviour != "missing":
-            self._public = listeners(_Desk(self, ADDRESS), ADDRESS)
+            self._open()
 
     def open_desk(self, address: str, port: int = 53) -> None:
         """Listen elsewhere, too: a resolver that is in no resolv.conf, and behaves well."""
-        self._private += listeners(_Desk(self, address), address, port=port)
+        self._wire.listen(_Desk(self, address).take, address, port=port)
 
     def stop(self) -> None:
-        stop_all(self._public)
-        stop_all(self._private)
+        self.pool.shutdown(wait=False, cancel_futures=True)
 
     def behave(self, behaviour: str) -> None:
         """Change at run time; "missing" closes the port."""
@@ -82,9 +81,10 @@ class Resolver(BaseResolver):  # type: ignore[misc]
             raise ValueError(f"no such behaviour: {behaviour}")
         self.behaviour = behaviour
         if behaviour == "missing":
-            stop_all(self._public)
+            self._wire.close(self._public)
+            self._public.clear()
         elif not self._public:
-            self._public = listeners(_Desk(self, ADDRESS), ADDRESS)
+            self._open()
 
     def lie(self, name: str, type: str, *records: RR) -> None:
         """Answer this instead of the truth; without records, that there are none."""
@@ -105,6 +105,9 @@ class Resolver(BaseResolver):  # type: ignore[misc]
     def forget(self) -> None:
         with self._lock:
             self._cache.clear()
+
+    def _open(self) -> None:
+        self._public.append(self._wire.listen(_Desk(self, ADDRESS).take, ADDRESS))
 
     def look_up(self, name: str, type: str, depth: int = 0) -> Found:
         if name in self.hosts:
@@ -173,22 +176,37 @@ class Resolver(BaseResolver):  # type: ignore[misc]
         found.until = min(found.until, further.until)
 
 
-class _Desk(BaseResolver):  # type: ignore[misc]
+class _Desk:
     """One address at which the resolver is asked."""
 
     def __init__(self, resolver: Resolver, address: str) -> None:
         self._resolver = resolver
         self._address = address
 
-    def resolve(self, request: DNSRecord, handler: Any) -> DNSRecord:
-        resolver, query = self._resolver, log_query(request, handler, self._address)
+    def take(self, packet: Packet) -> None:
+        request = read(packet)
+        if request is None:
+            return
+        query = log_entry(request, packet, self._address)
+        resolver = self._resolver
         resolver.queries.append(query)
-        reply = request.reply(ra=1, aa=0)
         public = self._address == ADDRESS and query.name not in resolver.hosts
-        if public and resolver.behaviour == "hang":
-            fall_silent(handler)
-        if public and resolver.behaviour in ("refuse", "servfail"):
-            reply.header.rcode = RCODE.REFUSED if resolver.behaviour == "refuse" else 2
+        mood = self._mood(query) if public else None
+        if mood != "silent":
+            said: Said = resolver.pool.submit(self._reply, request, query, public, mood)
+            say(said, packet, query, room(request), resolver.slow if public else 0.0)
+
+    def _mood(self, query: Query) -> str | None:
+        resolver = self._resolver
+        now = resolver.vice(query) if resolver.vice else None
+        always = {"hang": "silent", "refuse": "refused", "servfail": "servfail"}
+        return now or always.get(resolver.behaviour)
+
+    def _reply(self, request: DNSRecord, query: Query, public: bool, mood: str | None) -> DNSRecord:
+        resolver = self._resolver
+        reply = request.reply(ra=1, aa=0)
+        if mood:
+            reply.header.rcode = getattr(RCODE, mood.upper())
         elif public and (query.name, query.type) in resolver.lies:
             reply.add_answer(*resolver.lies[query.name, query.type])
         else:
@@ -196,8 +214,7 @@ class _Desk(BaseResolver):  # type: ignore[misc]
             reply.header.rcode = found.rcode
             reply.add_answer(*found.answers)
             reply.add_auth(*found.authority)
-        finish(request, reply, handler, query)
-        return reply
+        return with_edns(reply, request)
 
 
 def _ask_any(addresses: list[str], name: str, type: str) -> DNSRecord | None:
@@ -214,15 +231,46 @@ def _ask(address: str, name: str, type: str) -> DNSRecord | None:
     question = DNSRecord.question(name or ".", type)
     question.header.rd = 0
     question.add_ar(EDNS0(udp_len=1232))
-    for over_tcp in (False, True):
+    for exchange in (_over_udp, _over_tcp):
         try:
-            packet = question.send(address, 53, tcp=over_tcp, timeout=TIMEOUT, ipv6=":" in address)
-        except OSError:
+            reply = DNSRecord.parse(exchange(question.pack(), address))
+        except (OSError, DNSError):
             return None
-        reply = DNSRecord.parse(packet)
         if not reply.header.tc:
             return reply
     return None
+
+
+def _over_udp(question: bytes, address: str) -> bytes:
+    with _near(address, socket.SOCK_DGRAM) as sock:
+        sock.connect((address, 53))
+        sock.send(question)
+        end = time.monotonic() + TIMEOUT
+        reply = b""
+        while reply[:2] != question[:2]:
+            sock.settimeout(max(0.001, end - time.monotonic()))
+            reply = sock.recv(65535)
+        return reply
+
+
+def _over_tcp(question: bytes, address: str) -> bytes:
+    with _near(address, socket.SOCK_STREAM) as sock:
+        sock.settimeout(TIMEOUT)
+        sock.connect((address, 53))
+        sock.sendall(len(question).to_bytes(2, "big") + question)
+        with sock.makefile("rb") as stream:
+            return stream.read(int.from_bytes(stream.read(2), "big"))
+
+
+def _near(address: str, kind: socket.SocketKind) -> socket.socket:
+    if ":" in address:
+        sock = socket.socket(socket.AF_INET6, kind)
+        own = NEAR_IPV6
+    else:
+        sock = socket.socket(socket.AF_INET, kind)
+        own = NEAR
+    sock.bind((own, 0))
+    return sock
 
 
 def _found(reply: DNSRecord) -> Found:

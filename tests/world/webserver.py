@@ -18,9 +18,9 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 class LoopThread:
     """An event loop that other threads hand coroutines to."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "world-web") -> None:
         self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="world-web", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:

@@ -1,7 +1,9 @@
-"""Clients for the world's own tests: the SDK's signing, sent by requests, and dnspython."""
+"""Clients for the world's own tests: the SDK's signing, sent by requests; dnspython; sockets."""
 
 from __future__ import annotations
 
+import socket
+import time
 from typing import Any
 
 import dns.message
@@ -74,3 +76,23 @@ def texts(address: str, name: str) -> list[str]:
         if rrset.rdtype == dns.rdatatype.TXT
         for rdata in rrset
     )
+
+
+def packets(
+    address: str, name: str, type: str = "TXT", seconds: float = 0.3, enough: int = 1, **more: Any
+) -> list[tuple[float, bytes]]:
+    """All that comes back for one question over UDP, and when, until it is enough or time is up;
+    `more` is for make_query."""
+    question = dns.message.make_query(name, type, **{"use_edns": 0, **more})
+    found: list[tuple[float, bytes]] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        began = time.monotonic()
+        sock.sendto(question.to_wire(), (address, 53))
+        while len(found) < enough and time.monotonic() < began + seconds:
+            sock.settimeout(max(0.001, began + seconds - time.monotonic()))
+            try:
+                data = sock.recv(65535)
+            except TimeoutError:
+                break
+            found.append((time.monotonic() - began, data))
+    return found

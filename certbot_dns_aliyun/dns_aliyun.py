@@ -107,7 +107,9 @@ class Authenticator(dns_common.DNSAuthenticator):
             if wait_for == "nothing":
                 run.pause(blind)
             else:
-                run.wait_until_served(longest, blind, alidns_alone=wait_for == "alidns")
+                alidns_alone = wait_for == "alidns"
+                quiet = self.config.quiet
+                run.wait_until_served(longest, blind, alidns_alone=alidns_alone, quiet=quiet)
 
         run.aside(answer)
         return [achall.response(achall.account_key) for achall in achalls]
@@ -171,6 +173,7 @@ class Authenticator(dns_common.DNSAuthenticator):
             resolvers=self.conf("resolvers") or "",
             name_servers=self.conf("name-servers") or "",
             work_dir=self.config.work_dir,
+            insists=self.conf("wait-for") == "nothing",
         )
 
     def _seconds(self, option: str) -> int:

@@ -6,6 +6,7 @@ with it: `certbot renew` makes one run after another in one process.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Iterable, Sequence
@@ -18,12 +19,15 @@ from certbot_dns_aliyun import threads
 from certbot_dns_aliyun.alidns.effort import PATIENCE, Effort
 from certbot_dns_aliyun.credentials.settings import Settings
 from certbot_dns_aliyun.names import is_possible
+from certbot_dns_aliyun.propagation.delegation import BadChainError
 from certbot_dns_aliyun.propagation.discovery import parse_servers
-from certbot_dns_aliyun.propagation.place import BadChainError
+from certbot_dns_aliyun.propagation.esa import refuse_esa
+from certbot_dns_aliyun.propagation.live_line import LiveLine
 from certbot_dns_aliyun.propagation.public_dns import PublicDns
 from certbot_dns_aliyun.propagation.question import NameServer
 from certbot_dns_aliyun.propagation.wait import wait_until_served
 from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
+from certbot_dns_aliyun.propagation.words import hint
 
 if TYPE_CHECKING:
     from certbot_dns_aliyun.records.ledger import Ledger
@@ -49,11 +53,18 @@ class Run:
     :param resolvers: resolvers to ask, as a person lists them; empty for the machine's own
     :param name_servers: name servers to ask for the records, likewise; empty for each zone's own
     :param work_dir: Certbot's folder for what it works with
+    :param insists: whether the records are to be added whoever serves their zones; so it is, too,
+        where name servers are listed
     :raises certbot.errors.PluginError: if a list holds something else
     """
 
     def __init__(
-        self, settings: Settings, resolvers: str, name_servers: str, work_dir: str
+        self,
+        settings: Settings,
+        resolvers: str,
+        name_servers: str,
+        work_dir: str,
+        insists: bool = False,
     ) -> None:
         self._dns = PublicDns(
             _servers("resolvers", resolvers),
@@ -64,6 +75,7 @@ class Run:
         )
         self._settings = settings
         self._work_dir = work_dir
+        self._insists = insists or bool(name_servers)
         # Adding keeps its effort: what is about to be added when clean-up begins is called off.
         self._adding = self._effort = Effort()
         self._recovering = Effort(_SHORT_PATIENCE)
@@ -75,7 +87,8 @@ class Run:
     def prepare(self, records: Sequence[Challenge]) -> None:
         """Look up zones and name servers; remove what a killed run left; note what comes next.
 
-        :raises certbot.errors.PluginError: for a name that DNS cannot hold
+        :raises certbot.errors.PluginError: for a name that DNS cannot hold, and for a zone in which
+            nobody would see the record
         """
         for domain, name, _ in records:
             if not is_possible(name):
@@ -85,7 +98,14 @@ class Run:
         self._dns.look_up(name for _, name, _ in records)
         ledger = self._open_ledger()
         ledger.recover(self._recovering)
+        if not self._insists:
+            self._refuse_esa(name for _, name, _ in records)
         ledger.plan((name, value) for _, name, value in records)
+
+    def _refuse_esa(self, names: Iterable[str]) -> None:
+        for name in names:
+            with contextlib.suppress(BadChainError):  # of which the adding will tell
+                refuse_esa(self._dns.places(name)[0])
 
     def add(self, name: str, value: str) -> None:
         """Add a TXT record.
@@ -101,12 +121,16 @@ class Run:
             from certbot_dns_aliyun.records.ledger import Ledger
 
             self._ledger = Ledger(
-                Clients(self._settings), self._dns.places, self._work_dir, self._dns.is_public_zone
+                Clients(self._settings),
+                self._dns.places,
+                self._work_dir,
+                self._dns.is_public_zone,
+                self._dns.place_by_resolver,
             )
         return self._ledger
 
     def rounds(self, records: Sequence[Challenge]) -> list[list[Challenge]]:
-        """Split records into those that CNAMEs lead elsewhere, and the others.
+        """Split records into those that CNAMEs lead elsewhere, or may, and the others.
 
         The former go first: where they may not be added, nothing has been added yet.
         """
@@ -118,20 +142,26 @@ class Run:
 
     def _is_led(self, name: str) -> bool:
         try:
-            return len(self._dns.places(name)[0].chain) > 1
+            place = self._dns.places(name)[0]
         except BadChainError:
             return True
+        return len(place.chain) > 1 or bool(place.unread)
 
-    def wait_until_served(self, longest: float, blind: float, alidns_alone: bool) -> None:
+    def wait_until_served(
+        self, longest: float, blind: float, alidns_alone: bool, quiet: bool = False
+    ) -> None:
         """Wait until all name servers serve all records that were added.
 
         :param longest: seconds at most, if name servers answer without the value
         :param blind: seconds, if no name server can be asked
         :param alidns_alone: whether another provider's name servers do not count
+        :param quiet: whether no progress is shown at a terminal
         :raises certbot.errors.PluginError: if a value is served nowhere when the time is up
         """
         limits = Limits(longest, blind, 0.0 if alidns_alone else _OTHER_PROVIDERS)
-        self._watches = wait_until_served(self._dns, self._open_ledger().present(), limits)
+        self._watches = wait_until_served(
+            self._dns, self._open_ledger().present(), limits, LiveLine(not quiet)
+        )
 
     def pause(self, seconds: float) -> None:
         """Wait some seconds, without asking any name server."""
@@ -161,7 +191,7 @@ class Run:
     def hint(self, names: Iterable[str]) -> str:
         """Tell what the name servers were seen to serve."""
         at = {place.name for name in names for place in self._dns.places(name)}
-        hints = [watch.hint() for watch in self._watches if watch.is_about(at)]
+        hints = [hint(watch) for watch in self._watches if watch.is_about(at)]
         return " ".join(hints)
 
     def aside(self, do: Callable[[], None]) -> None:

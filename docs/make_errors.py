@@ -88,7 +88,7 @@ CODES = {
         "DomainRecordConflict": "Where a CNAME is, there can be nothing else (RFC 1034, 3.6.2). "
         "Certificates that Alibaba Cloud's ESA and CDN manage need a CNAME at "
         "``_acme-challenge``; while it is there, no certificate for that name can be had "
-        "by this plugin.",
+        "by this plugin. A CNAME that public DNS shows is followed; this one it does not.",
         "QuotaExceeded.Record": "The zone's plan limits the number of records. Values that "
         "other tools left at ``_acme-challenge`` names are good candidates for removal.",
         "QuotaExceeded.TTL": "The records of this plugin have the lowest TTL that every plan "
@@ -206,6 +206,17 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         ("in no zone that could hold",): "The name that the CNAME leads to has one label or none.",
         ("Or remove the CNAME record",): "It follows the reason where a CNAME leads from the "
         "``_acme-challenge`` name to a zone that does not take the record.",
+        ("is not known, as",): "The record may belong into another zone, to which a CNAME leads, "
+        "and neither the zone's name servers nor the resolver said so; what the API thinks of the "
+        "zones that were tried is of no account then. Look at the reason behind *as*: port 53 may "
+        "be closed, name servers may be down or not serve the zone, or something in between may "
+        "answer in their place. `Name servers <name-servers.rst>`_ tells more.",
+        ("is served by Alibaba Cloud ESA",): "The zone was moved to ESA, another product, and its "
+        "copy in Alibaba Cloud DNS still takes records. Nothing was added. "
+        "`Delegation <delegation.rst>`_ shows the CNAME. Who knows better says so with "
+        "``--dns-aliyun-name-servers`` or ``--dns-aliyun-wait-for nothing``.",
+        ("certificate that Alibaba Cloud ESA manages",): "ESA was told to obtain a certificate for "
+        "that name itself, and had you set the CNAME for it. Nothing was added.",
         ("could not be added",): "Why, is said behind the colon: see the sentences above. Where "
         "no zone took the record, all that were tried are named.",
     },
@@ -247,6 +258,20 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         "servers, or they do not answer: many firewalls let no DNS out but to their own resolver. "
         "Allow UDP and TCP to port 53, or leave it: the fixed wait is "
         "``--dns-aliyun-propagation-seconds``.",
+        ("answers in their place",): "A router, a VPN client or a proxy catches every question to "
+        "port 53 and has a resolver of its own answer it. That one would remember an absence, so "
+        "nothing is asked through it. Let this machine's questions to port 53 pass, or leave it: "
+        "the fixed wait is ``--dns-aliyun-propagation-seconds``.",
+        ("answers with authority for it (",): "The name servers can be reached, and do not serve "
+        "the zone: each has its own words in the parentheses. REFUSED and answers without authority "
+        "mean that the zone is not there (any more); SERVFAIL mostly passes.",
+        (
+            "at that name; remove old values",
+            "so a CA may never see the one",
+        ): "Users of Alidns report that its name servers give no more than about eight TXT values "
+        "of one name, whatever the console lists. Each name in the certificate needs one; what was "
+        "left by other programs counts, too. `Delegation <delegation.rst>`_ advises one target for "
+        "each name.",
         (
             "is not known:",
         ): "A warning after such a fixed wait. If the CA does not find the record, wait longer.",
@@ -301,7 +326,7 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
 
 #: What stands for an expression in a sentence, where its last name would not tell.
 FILLED_IN = {
-    "_PLACES_TIMEOUT": "30",
+    "_PLACES_TIMEOUT": "45",
     "PREFIX": PREFIX,
     "DEFAULT_ENDPOINT": DEFAULT_ENDPOINT,
     "_DAY": str(24 * 60 * 60),
@@ -309,10 +334,16 @@ FILLED_IN = {
     "_named(missing)": "<keys>",
     "verb": "is",
     "settings.get(name)": "<value>",
-    "_progress(watches)": "<progress>",
+    "words.progress(watches)": "<progress>",
     "min(watch.unserved)": "<name>",
+    "len(cap.known)": "<number>",
+    "cap.size": "<number>",
     "len(watch.complete)": "<number>",
     "_by_hand(entry)": "",
+    "zone if place.is_foreign else ''": "",
+    "led": "",
+    "telling.details": " (<code>)",
+    "place.unread": "<reason>",
     "_names(watch)": "<name servers>",
     "error.chain[0]": "<name>",
     "type(error).__name__": "<fault>",

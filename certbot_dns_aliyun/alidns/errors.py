@@ -134,6 +134,7 @@ MEANINGS: dict[str, Meaning] = {
     "DomainRecordConflict": Meaning(
         Verdict.CONFLICT,
         "another record at that name, most likely a CNAME, excludes a TXT record",
+        "wait some minutes if it is a CNAME that was set just now to lead elsewhere; otherwise "
         "remove it in the Alibaba Cloud DNS console (ESA and CDN set such a CNAME when they "
         "manage the certificate themselves)",
     ),
@@ -368,11 +369,16 @@ class AlidnsError(Exception):
             "status": f" (HTTP status {self.status})" if self.status else "",
             "clock": f" by {abs(offset):.0f} seconds" if abs(offset) > _MINUTE else "",
         }
+        reason = self.meaning.reason.format(**facts) + self.details
+        return reason, self.meaning.advice.format(**facts)
+
+    @property
+    def details(self) -> str:
+        """The code and the request id, in parentheses, to be put behind a reason."""
         details = [] if self.code in _OUR_OWN else [self.code]
         if self.request_id:
             details.append(f"request id {self.request_id}")
-        suffix = f" ({', '.join(details)})" if details else ""
-        return self.meaning.reason.format(**facts) + suffix, self.meaning.advice.format(**facts)
+        return f" ({', '.join(details)})" if details else ""
 
 
 #: Codes that are sentences of ours, which the reason says already.

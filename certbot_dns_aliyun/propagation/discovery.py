@@ -7,32 +7,27 @@ behind the same resolver would believe it (RFC 2308, section 5).
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import re
 import socket
-import time
 from collections.abc import Iterable, Sequence
 
-import dns.asyncresolver
 import dns.exception
-import dns.inet
 import dns.message
 import dns.name
-import dns.nameserver
 import dns.rdatatype
-import dns.resolver
 
+from certbot_dns_aliyun.propagation import resolv_conf
+from certbot_dns_aliyun.propagation.contact import Contact
 from certbot_dns_aliyun.propagation.question import NameServer
+from certbot_dns_aliyun.propagation.resolver import Resolver
 from certbot_dns_aliyun.propagation.traffic import Traffic
 
 logger = logging.getLogger(__name__)
 
-#: Seconds for one answer of the resolver, all its servers and repetitions together.
-_LIFETIME = 5.0
-#: Seconds for one of its servers, before the next one is asked.
-_TIMEOUT = 1.0
-#: Seconds after which the resolver is asked again for an address, when it has failed.
-_PAUSES = (1.0, 2.0, 0.0)
+#: Seconds that IPv6 addresses may take longer than those of IPv4.
+_WAIT_FOR_IPV6 = 2.0
 #: How the names begin that it is never asked for, not even on the way to names below.
 _VALIDATION_LABEL = b"_acme-challenge"
 
@@ -49,11 +44,24 @@ class Discovery:
 
     def __init__(self, resolvers: Sequence[tuple[str, int]] = ()) -> None:
         self.traffic = Traffic()
-        self._resolver = _make_resolver(resolvers)
+        self._resolver = _make_resolver(resolvers, self.traffic)
         self._asked: dict[tuple[dns.name.Name, int], asyncio.Task[dns.message.Message | None]] = {}
-        self._has_answered = False
-        #: Monotonic time until which a resolver that has never answered is not asked again.
-        self._left_alone_until = 0.0
+        self._contacts: dict[tuple[str, int], Contact] = {}
+
+    @property
+    def resolvers(self) -> list[str]:
+        """Addresses of the resolvers that are asked."""
+        return self._resolver.addresses
+
+    @property
+    def has_resolver(self) -> bool:
+        """Whether there is anybody to ask."""
+        return bool(self.resolvers)
+
+    def contact(self, server: NameServer) -> Contact:
+        """Give what is known of an address, the same for whoever asks it in this run."""
+        key = (server.address, server.port)
+        return self._contacts.setdefault(key, Contact(server, self.traffic))
 
     async def zone_of(self, name: str) -> str | None:
         """Find the zone of the name above a validation name, by SOA records (RFC 1034, 4.2.1).
@@ -92,28 +100,40 @@ class Discovery:
         by_address = {server.address: server for servers in found for server in servers}
         return list(by_address.values())
 
+    async def canonical_name(self, name: str) -> str | None:
+        """Ask the resolver for the canonical name of a validation name, if a CNAME stands there.
+
+        The one question about such a name that it gets. It is for where no authoritative server
+        can be asked, and no record of ours can stand at the name: there is nothing then that the
+        resolver could remember too early to be absent.
+        """
+        owner = dns.name.from_text(name)
+        response = await self._resolver.ask(owner, dns.rdatatype.CNAME)
+        for rrset in response.answer if response else []:
+            if rrset.rdtype == dns.rdatatype.CNAME and rrset.name == owner:
+                return _text(next(iter(rrset)).target)
+        return None
+
     async def _addresses(self, name: str, known: list[str]) -> list[NameServer]:
-        target = dns.name.from_text(name)
-        for pause in _PAUSES:
-            if known:
-                break
-            responses = await asyncio.gather(
-                self._ask(target, dns.rdatatype.A), self._ask(target, dns.rdatatype.AAAA)
-            )
-            known = [
-                record.address
-                for response in responses
-                for rrset in (response.answer if response else [])
-                if rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA)
-                for record in rrset
-            ]
-            if None not in responses or not self._has_answered:
-                break
-            # The resolver failed: a server that is left out now is one that the CA may still ask.
-            await asyncio.sleep(pause)
+        known = [address for address in known if _is_of_a_host(address)]
+        if not known:
+            known = await self._look_addresses_up(name)
         if not known:
             logger.warning("The name server %s has no address that the resolver tells.", name)
         return [NameServer(name, address) for address in known]
+
+    async def _look_addresses_up(self, name: str) -> list[str]:
+        target = dns.name.from_text(name)
+        ipv6 = asyncio.ensure_future(self._ask(target, dns.rdatatype.AAAA))
+        try:
+            found = _addresses_in(await self._ask(target, dns.rdatatype.A))
+            patience = _WAIT_FOR_IPV6 if found else None
+            return found + _addresses_in(await asyncio.wait_for(ipv6, patience))
+        except asyncio.TimeoutError:
+            logger.debug("No resolver tells in time whether %s has IPv6 addresses", name)
+            return found
+        finally:
+            ipv6.cancel()
 
     async def _ask(
         self, name: dns.name.Name, kind: dns.rdatatype.RdataType
@@ -122,41 +142,11 @@ class Discovery:
         if name.labels[0] == _VALIDATION_LABEL:
             return None
         if (name, kind) not in self._asked:
-            self._asked[name, kind] = asyncio.ensure_future(self._resolve(name, kind))
+            self._asked[name, kind] = asyncio.ensure_future(self._resolver.ask(name, kind))
         # Who waits may give up; others wait for the same answer.
         response = await asyncio.shield(self._asked[name, kind])
         if response is None:
             self._asked.pop((name, kind), None)
-        return response
-
-    def _prefer(self, server: str | None) -> None:
-        """Ask the server that has answered first from now on: one before it may be dead."""
-        servers = self._resolver.nameservers if self._resolver else []
-        first = next((s for s in servers if server in (s, getattr(s, "address", None))), None)
-        if self._resolver and first is not None and servers[0] is not first:
-            self._resolver.nameservers = [first, *(s for s in servers if s is not first)]
-
-    async def _resolve(
-        self, name: dns.name.Name, kind: dns.rdatatype.RdataType
-    ) -> dns.message.Message | None:
-        if self._resolver is None or time.monotonic() < self._left_alone_until:
-            return None
-        response: dns.message.Message
-        try:
-            async with self.traffic:
-                answer = await self._resolver.resolve(
-                    name, kind, raise_on_no_answer=False, search=False
-                )
-            response = answer.response
-            self._prefer(answer.nameserver)
-        except dns.resolver.NXDOMAIN as error:
-            response = error.response(name)  # type: ignore[no-untyped-call]
-        except (dns.exception.DNSException, OSError) as error:
-            if isinstance(error, dns.exception.Timeout) and not self._has_answered:
-                self._left_alone_until = time.monotonic() + _LIFETIME
-            logger.debug("The resolver does not answer for %s %s: %s", name, kind.name, error)
-            return None
-        self._has_answered, self._left_alone_until = True, 0.0
         return response
 
 
@@ -182,18 +172,27 @@ def parse_servers(text: str) -> list[tuple[str, int]]:
     return servers
 
 
-def _make_resolver(
-    resolvers: Sequence[tuple[str, int]],
-) -> dns.asyncresolver.Resolver | None:
-    try:
-        resolver = dns.asyncresolver.Resolver(configure=not resolvers)
-    except (dns.exception.DNSException, OSError, ValueError) as error:
-        logger.debug("No resolver: %s", error)
-        return None
+def _make_resolver(resolvers: Sequence[tuple[str, int]], traffic: Traffic) -> Resolver:
     if resolvers:
-        resolver.nameservers = [dns.nameserver.Do53Nameserver(*server) for server in resolvers]
-    resolver.timeout, resolver.lifetime = _TIMEOUT, _LIFETIME
-    return resolver
+        return Resolver(resolvers, traffic)
+    conf = resolv_conf.read()
+    return Resolver([(address, 53) for address in conf.servers], traffic, conf)
+
+
+def _addresses_in(response: dns.message.Message | None) -> list[str]:
+    return [
+        record.address
+        for rrset in (response.answer if response else [])
+        if rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA)
+        for record in rrset
+        if _is_of_a_host(record.address)
+    ]
+
+
+def _is_of_a_host(text: str) -> bool:
+    """Tell whether a question may go to an address: it is not for many, nor for this host alone."""
+    address = ipaddress.ip_address(text)
+    return not (address.is_multicast or address.is_unspecified or text == "255.255.255.255")
 
 
 def _soa_owner(response: dns.message.Message, name: dns.name.Name) -> dns.name.Name | None:

@@ -11,25 +11,36 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from certbot_dns_aliyun.names import is_within
+from certbot_dns_aliyun.propagation.awake import AwakeClock
+from certbot_dns_aliyun.propagation.delegation import (
+    Place,
+    find_places,
+    place_by_resolver,
+    public_zone,
+)
 from certbot_dns_aliyun.propagation.discovery import Discovery
+from certbot_dns_aliyun.propagation.follower import Wanted
 from certbot_dns_aliyun.propagation.loop import Loop
-from certbot_dns_aliyun.propagation.place import Place, find_places, public_zone
 from certbot_dns_aliyun.propagation.question import NameServer
 from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
 
 logger = logging.getLogger(__name__)
 
 #: Seconds for finding the places of a name.
-_PLACES_TIMEOUT = 30.0
+_PLACES_TIMEOUT = 45.0
 
 
 @dataclass(frozen=True)
 class Served:
-    """A record that name servers are to serve: its value, at its place, in the API's zone."""
+    """A record that name servers are to serve: its value, at its place, in the API's zone.
+
+    :param added_at: monotonic time of its adding
+    """
 
     place: Place
     value: str
     zone: str
+    added_at: float = 0.0
 
 
 class PublicDns:
@@ -47,6 +58,8 @@ class PublicDns:
         name_servers: Sequence[NameServer] = (),
     ) -> None:
         self._loop = Loop()
+        self._clock = AwakeClock()
+        self._loop.start(self._clock.tick())
         self._discovery = Discovery(resolvers)
         self._name_servers = name_servers
         self._lock = threading.Lock()
@@ -64,9 +77,19 @@ class PublicDns:
     def places(self, validation_name: str) -> list[Place]:
         """Give the places for a validation name, waiting some seconds for them.
 
-        :raises certbot_dns_aliyun.propagation.place.BadChainError: if CNAMEs lead in a circle
+        :raises certbot_dns_aliyun.propagation.delegation.BadChainError: if CNAMEs lead in a circle
         """
         return self._future_places(validation_name).result()
+
+    def place_by_resolver(self, unread: Place) -> Place | None:
+        """Give the place that the resolver knows to lie behind one that was not read.
+
+        To be asked for once the API has refused every zone, as then no record of ours stands at the
+        name that the resolver could be too early for.
+
+        :raises certbot_dns_aliyun.propagation.delegation.BadChainError: if CNAMEs lead in a circle
+        """
+        return self._loop.start(self._find_behind(unread)).result()
 
     def is_public_zone(self, zone: str, name: str) -> bool:
         """Tell whether the zone of a name is that for the world, too, or for this machine alone.
@@ -87,16 +110,13 @@ class PublicDns:
         for record in records:
             by_zone.setdefault(record.place.zone or record.zone, []).append(record)
         servers = {zone: self._servers(zone, some) for zone, some in by_zone.items()}
-        load = Counter(
-            server.address
-            for zone, some in by_zone.items()
-            for server in servers[zone]
-            for _ in {record.place.name for record in some}
+        zones_at = Counter(
+            address for some in servers.values() for address in {each.address for each in some}
         )
         watches = []
         for zone, some in by_zone.items():
-            busiest = max((load[server.address] for server in servers[zone]), default=0)
-            watches.append(self._watch(zone, some, servers[zone], limits, busiest))
+            sharing = max((zones_at[server.address] for server in servers[zone]), default=1)
+            watches.append(self._watch(zone, some, servers[zone], limits, sharing))
         return watches, self._loop.start(_run_all(watches))
 
     def _servers(self, zone: str, records: list[Served]) -> Sequence[NameServer]:
@@ -111,19 +131,21 @@ class PublicDns:
         records: list[Served],
         servers: Sequence[NameServer],
         limits: Limits,
-        names_at_once: int,
+        sharing: int,
     ) -> ZoneWatch:
-        wanted: dict[str, set[str]] = {}
-        for record in records:
-            wanted.setdefault(record.place.name, set()).add(record.value)
+        wanted: dict[str, Wanted] = {}
+        for record in sorted(records, key=lambda each: each.added_at):
+            before = wanted.pop(record.place.name, Wanted(frozenset(), 0.0))
+            wanted[record.place.name] = Wanted(before.values | {record.value}, record.added_at)
         watch = ZoneWatch(
             zone,
             servers,
-            {name: frozenset(values) for name, values in wanted.items()},
+            wanted,
             limits,
+            self._discovery.contact,
+            self._clock,
             second_opinion=None if self._name_servers else self._public_servers,
-            traffic=self._discovery.traffic,
-            names_at_once=names_at_once,
+            sharing=sharing,
         )
         watch.added_to = next(
             (r.zone for r in records if zone != r.zone and is_within(zone, r.zone)), None
@@ -139,7 +161,8 @@ class PublicDns:
 
     async def _find(self, name: str) -> list[Place]:
         try:
-            return await asyncio.wait_for(find_places(self._discovery, name), _PLACES_TIMEOUT)
+            finding = find_places(self._discovery, name)
+            return await self._clock.wait_for(finding, _PLACES_TIMEOUT)
         except asyncio.TimeoutError:
             logger.warning(
                 "Public DNS did not tell within %.0f seconds where %s is; if a CNAME record stands "
@@ -147,7 +170,15 @@ class PublicDns:
                 _PLACES_TIMEOUT,
                 name,
             )
-            return [Place(name, None, (), (name,))]
+            late = f"public DNS did not tell within {_PLACES_TIMEOUT:.0f} seconds"
+            return [Place(name, None, (), (name,), unread=late)]
+
+    async def _find_behind(self, unread: Place) -> Place | None:
+        try:
+            finding = place_by_resolver(self._discovery, unread)
+            return await self._clock.wait_for(finding, _PLACES_TIMEOUT)
+        except asyncio.TimeoutError:
+            return None
 
     async def _public_servers(self, name: str) -> list[NameServer]:
         _, servers = await public_zone(self._discovery, name)

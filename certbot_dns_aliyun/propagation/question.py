@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -18,11 +19,15 @@ import dns.rrset
 ALIDNS_NAMES = (".hichina.com", ".alidns.com")
 #: And how those begin that take over when a domain has expired, and serve a page that says so.
 _EXPIRED = "expirens"
+#: How the names of Alibaba Cloud ESA's name servers end, another product's.
+_ESA_NAMES = (".atrustdns.com", ".ialicdn.com")
 
-#: Seconds that a name server has to answer.
-TIMEOUT = 2.0
 #: The largest UDP answer that passes every path (https://www.dnsflagday.net/2020/).
 _PAYLOAD = 1232
+#: What the system says where nothing leads to an address.
+_NO_ROUTE = frozenset(
+    {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EINVAL}
+)
 
 
 @dataclass(frozen=True)
@@ -38,9 +43,22 @@ class NameServer:
         """Whether its name is one of Alibaba Cloud DNS (https://help.aliyun.com/zh/dns/)."""
         return self.name.endswith(ALIDNS_NAMES) and not self.name.startswith(_EXPIRED)
 
+    @property
+    def is_esa(self) -> bool:
+        """Whether its name is one of Alibaba Cloud ESA, which serves zones of its own."""
+        return self.name.endswith(_ESA_NAMES)
+
     def __str__(self) -> str:
         address = self.address if self.port == 53 else f"{self.address} port {self.port}"
         return address if self.name == self.address else f"{self.name} ({address})"
+
+
+class Way(Enum):
+    """How a question travels to a name server."""
+
+    UDP = "UDP"
+    TCP = "TCP"
+    PLAIN = "UDP without EDNS"
 
 
 class Outcome(Enum):
@@ -49,7 +67,11 @@ class Outcome(Enum):
     AUTHORITATIVE = "answers with authority"
     REFERRING = "refers to the name servers of a zone below"
     NOT_AUTHORITATIVE = "answers without authority for the zone"
-    REFUSING = "refuses or fails to answer"
+    REFUSING = "refuses to answer (REFUSED)"
+    FAILING = "fails to answer (SERVFAIL)"
+    ODD = "gives an answer that makes no sense"
+    CUT = "gives an answer too large for UDP, and none over TCP"
+    INTERCEPTED = "is out of reach: something in between answers in its place"
     SILENT = "does not answer"
     UNREACHABLE = "cannot be reached from here"
 
@@ -58,10 +80,13 @@ class Outcome(Enum):
 class Reply:
     """What came of a question.
 
-    :ivar values: the TXT values at the name, if the reply was authoritative
+    :ivar values: the TXT values at the name, if the reply was authoritative; of an answer that was
+        cut, those that were in it
     :ivar alias_of: the name's canonical name, if a CNAME stands there (RFC 1034, 3.6.2)
     :ivar zone: the zone that the reply is from, or refers to, where it says so
     :ivar servers: names of the name servers referred to, with the addresses that came along
+    :ivar has_answer: whether there was something in the answer section
+    :ivar offers_recursion: whether the RA bit was set, which is a resolver's (RFC 1035, 4.1.1)
     """
 
     outcome: Outcome
@@ -69,76 +94,112 @@ class Reply:
     alias_of: str | None = None
     zone: str | None = None
     servers: dict[str, list[str]] = field(default_factory=dict)
+    has_answer: bool = False
+    offers_recursion: bool = False
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether anything came back that the server itself said, be it a refusal."""
+        return self.outcome not in (Outcome.SILENT, Outcome.UNREACHABLE)
 
 
 async def ask(
     server: NameServer,
     name: str,
     kind: dns.rdatatype.RdataType = dns.rdatatype.TXT,
-    timeout: float = TIMEOUT,
-    tcp: bool = False,
+    timeout: float = 2.0,
+    way: Way = Way.UDP,
+    recursive: bool = False,
 ) -> Reply:
-    """Ask a name server for the TXT records of a name, from a fresh source port.
+    """Ask a name server for the records of a name, once, from a fresh source port.
 
     The question is not recursive (RFC 1035, 4.1.1): a server that is not authoritative has nothing
-    to look up and to remember. An answer too large for UDP is asked for again over TCP.
+    to look up and to remember. What comes from elsewhere, or answers another question, is passed
+    over until the time is up. Of an answer too large for UDP there is a part.
 
     :param kind: TXT, or SOA to learn the name's zone alone
-    :param timeout: seconds for the whole question
-    :param tcp: ask over TCP at once
+    :param timeout: seconds until the answer counts as lost
+    :param recursive: ask for recursion, to see whether somebody does that here
     """
-    query = dns.message.make_query(name, kind, use_edns=0, payload=_PAYLOAD)
-    query.flags &= ~dns.flags.RD
+    query = dns.message.make_query(
+        name, kind, use_edns=False if way is Way.PLAIN else 0, payload=_PAYLOAD
+    )
+    if not recursive:
+        query.flags &= ~dns.flags.RD
     try:
-        response = await _exchange(server, query, timeout, tcp)
-        if response.rcode() == dns.rcode.FORMERR:  # a server that knows no EDNS (RFC 6891, 7)
-            query.use_edns(False)
-            response = await _exchange(server, query, timeout, tcp)
+        response = await _exchange(server, query, timeout, way)
+        if response.rcode() == dns.rcode.FORMERR and query.edns >= 0:
+            query.use_edns(False)  # a server that knows no EDNS (RFC 6891, 7)
+            response = await _exchange(server, query, timeout, way)
+    except dns.message.Truncated as error:
+        part = error.message()  # type: ignore[no-untyped-call]
+        return Reply(Outcome.CUT, _judge(part, dns.name.from_text(name)).values)
     except dns.exception.Timeout:
         return Reply(Outcome.SILENT)
     except (dns.exception.DNSException, EOFError):
-        return Reply(Outcome.REFUSING)
-    except OSError:
-        return Reply(Outcome.UNREACHABLE)
+        return Reply(Outcome.ODD)
+    except OSError as error:
+        return Reply(Outcome.UNREACHABLE if error.errno in _NO_ROUTE else Outcome.SILENT)
     return _judge(response, dns.name.from_text(name))
 
 
 async def _exchange(
-    server: NameServer, query: dns.message.Message, timeout: float, tcp: bool
+    server: NameServer, query: dns.message.Message, timeout: float, way: Way
 ) -> dns.message.Message:
-    if tcp:
+    if way is Way.TCP:
         return await dns.asyncquery.tcp(query, server.address, timeout=timeout, port=server.port)
-    response, _ = await dns.asyncquery.udp_with_fallback(
-        query, server.address, timeout=timeout, port=server.port, ignore_unexpected=True
+    return await dns.asyncquery.udp(
+        query,
+        server.address,
+        timeout=timeout,
+        port=server.port,
+        raise_on_truncation=True,
+        ignore_unexpected=True,
+        ignore_errors=True,
     )
-    return response
 
 
 def _judge(response: dns.message.Message, name: dns.name.Name) -> Reply:
-    if response.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-        return Reply(Outcome.REFUSING)
-    if not response.flags & dns.flags.AA:
-        return _referral(response, name) or Reply(Outcome.NOT_AUTHORITATIVE)
-    at_name = [rrset for rrset in response.answer if rrset.name == name]
-    values = frozenset(
-        b"".join(record.strings).decode("utf-8", "replace")
-        for rrset in at_name
-        if rrset.rdtype == dns.rdatatype.TXT
-        for record in rrset
-    )
-    aliases = [rrset for rrset in at_name if rrset.rdtype == dns.rdatatype.CNAME]
-    alias_of = _text(next(iter(aliases[0])).target) if aliases else None
-    # After a CNAME record, the authority section is about its target.
-    telling = at_name if at_name else response.authority
-    zones = _owners(telling, dns.rdatatype.SOA, name)
-    return Reply(Outcome.AUTHORITATIVE, values, alias_of, _text(zones[0]) if zones else None)
+    has_answer, offers_recursion = bool(response.answer), bool(response.flags & dns.flags.RA)
+    outcome = _OUTCOMES.get(response.rcode(), Outcome.ODD)
+    zone: str | None = None
+    servers: dict[str, list[str]] = {}
+    alias_of: str | None = None
+    values: frozenset[str] = frozenset()
+    if outcome is Outcome.AUTHORITATIVE and not response.flags & dns.flags.AA:
+        zone, servers = _referral(response, name)
+        outcome = Outcome.REFERRING if zone else Outcome.NOT_AUTHORITATIVE
+    elif outcome is Outcome.AUTHORITATIVE:
+        at_name = [rrset for rrset in response.answer if rrset.name == name]
+        values = frozenset(
+            b"".join(record.strings).decode("utf-8", "replace")
+            for rrset in at_name
+            if rrset.rdtype == dns.rdatatype.TXT
+            for record in rrset
+        )
+        aliases = [rrset for rrset in at_name if rrset.rdtype == dns.rdatatype.CNAME]
+        alias_of = _text(next(iter(aliases[0])).target) if aliases else None
+        # After a CNAME record, the authority section is about its target.
+        zones = _owners(at_name or response.authority, dns.rdatatype.SOA, name)
+        zone = _text(zones[0]) if zones else None
+    return Reply(outcome, values, alias_of, zone, servers, has_answer, offers_recursion)
 
 
-def _referral(response: dns.message.Message, name: dns.name.Name) -> Reply | None:
+_OUTCOMES = {
+    dns.rcode.NOERROR: Outcome.AUTHORITATIVE,
+    dns.rcode.NXDOMAIN: Outcome.AUTHORITATIVE,
+    dns.rcode.REFUSED: Outcome.REFUSING,
+    dns.rcode.SERVFAIL: Outcome.FAILING,
+}
+
+
+def _referral(
+    response: dns.message.Message, name: dns.name.Name
+) -> tuple[str | None, dict[str, list[str]]]:
     """Read a referral (RFC 1034, 4.3.1): NS records in the authority section, and glue."""
     zones = _owners(response.authority, dns.rdatatype.NS, name)
     if response.answer or not zones:
-        return None
+        return None, {}
     servers: dict[str, list[str]] = {
         _text(record.target): []
         for rrset in response.authority
@@ -148,7 +209,7 @@ def _referral(response: dns.message.Message, name: dns.name.Name) -> Reply | Non
     for rrset in response.additional:
         if rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA) and _text(rrset.name) in servers:
             servers[_text(rrset.name)] += [record.address for record in rrset]
-    return Reply(Outcome.REFERRING, zone=_text(zones[0]), servers=servers)
+    return _text(zones[0]), servers
 
 
 def _owners(

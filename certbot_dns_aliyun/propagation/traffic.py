@@ -1,42 +1,63 @@
-"""Keep the questions of one run within what nobody takes for an attack."""
+"""Keep the questions of one run within what nobody takes for an attack, and a process may open."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import resource
 import time
-from types import TracebackType
+from collections.abc import AsyncIterator
 
-#: Questions under way at once; each holds a socket.
-_AT_ONCE = 64
-#: Questions a second, to all servers together.
-_PER_SECOND = 1000
+#: Questions a second, to all servers together and to one address.
+PER_SECOND = 1000
+PER_SECOND_TO_ONE = 250
+#: Questions under way at once at most; each holds a socket.
+_AT_ONCE = 400
+#: Files that the rest of the process may want to open besides: connections, logs, the journal.
+_RESERVED = 64
 
 
 class Traffic:
-    """The questions of one run; each is asked within this context, in its turn."""
+    """The questions of one run; each is asked within :meth:`question`, in its turn."""
 
     def __init__(self) -> None:
         self._places: asyncio.Semaphore | None = None
+        self._turn = _Turn(PER_SECOND)
+        self._turns: dict[str, _Turn] = {}
+
+    @contextlib.asynccontextmanager
+    async def question(self, address: str) -> AsyncIterator[None]:
+        """Wait for the turn of a question to an address, and hold a place while it is asked."""
+        if self._places is None:  # made in the loop that it is for, as Python 3.9 wants it
+            self._places = asyncio.Semaphore(_most_at_once())
+        await self._turns.setdefault(address, _Turn(PER_SECOND_TO_ONE)).wait()
+        async with self._places:
+            await self._turn.wait()
+            yield
+
+
+class _Turn:
+    """So many turns a second, evenly."""
+
+    def __init__(self, per_second: float) -> None:
+        self._apart = 1 / per_second
         self._next = 0.0
 
-    async def __aenter__(self) -> None:
-        if self._places is None:  # made in the loop that it is for, as Python 3.9 wants it
-            self._places = asyncio.Semaphore(_AT_ONCE)
-        await self._places.acquire()
+    async def wait(self) -> None:
         now = time.monotonic()
-        self._next = max(now, self._next) + 1 / _PER_SECOND
+        self._next = max(now, self._next) + self._apart
         if self._next - now > 0.01:
-            try:
-                await asyncio.sleep(self._next - now)
-            except BaseException:  # a question that is cancelled here has no __aexit__
-                self._places.release()
-                raise
+            await asyncio.sleep(self._next - now)
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._places:
-            self._places.release()
+
+def _most_at_once() -> int:
+    """Give the sockets that questions may hold, from what the process may open (`ulimit -n`)."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit == resource.RLIM_INFINITY:
+        return _AT_ONCE
+    try:
+        is_open = len(os.listdir("/proc/self/fd"))
+    except OSError:
+        is_open = _RESERVED
+    return max(8, min(_AT_ONCE, limit - is_open - _RESERVED))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Iterable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
@@ -22,7 +23,8 @@ from certbot_dns_aliyun.alidns.clients import Clients
 from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.alidns.errors import AlidnsError, Verdict, sentence
 from certbot_dns_aliyun.names import full_name, resource_record, zone_candidates
-from certbot_dns_aliyun.propagation.place import BadChainError, Place
+from certbot_dns_aliyun.propagation.delegation import BadChainError, Place
+from certbot_dns_aliyun.propagation.esa import refuse_esa
 from certbot_dns_aliyun.propagation.public_dns import Served
 from certbot_dns_aliyun.records.journal import Journal, Line
 
@@ -34,6 +36,8 @@ _CANNOT_LIST = (
     "the access key lacks the permission alidns:DescribeDomainRecords on "
     "acs:alidns:*:*:domain/{}, with which it could be found"
 )
+#: Refusals that are no wonder where a CNAME leads elsewhere.
+_OF_ANOTHER_PLACE = frozenset({Verdict.NOT_HERE, Verdict.DENIED, Verdict.CONFLICT})
 #: Seconds between two looks for a record whose adding may still be under way at the API.
 _SECOND_LOOK = 2.0
 
@@ -54,6 +58,7 @@ class Entry:
     :ivar place: where it stands: at the validation name, or where a CNAME leads from there
     :ivar users: how many challenges count on it; a CA may ask for one value twice
     :ivar is_told: whether the user has been told that it is left
+    :ivar added_at: monotonic time at which the API said that it is in the zone
     :ivar added: resolves to the zone, once the record is in it
     """
 
@@ -64,6 +69,7 @@ class Entry:
     record_id: str | None = None
     state: State = State.NOT_THERE
     is_told: bool = False
+    added_at: float = 0.0
     added: Future[str] = field(default_factory=Future)
 
     @property
@@ -89,6 +95,7 @@ class Ledger:
     :param find_places: gives the places for a validation name, by public DNS
     :param work_dir: Certbot's folder for what it works with; the journal is kept there
     :param is_public_zone: tells whether a zone is that of a name for the world, too
+    :param place_by_resolver: gives the place that the resolver knows behind one that was not read
     """
 
     def __init__(
@@ -97,10 +104,12 @@ class Ledger:
         find_places: Callable[[str], list[Place]],
         work_dir: str,
         is_public_zone: Callable[[str, str], bool] = lambda zone, name: True,
+        place_by_resolver: Callable[[Place], Place | None] = lambda place: None,
     ) -> None:
         self._clients = clients
         self._find_places = find_places
         self._is_public_zone = is_public_zone
+        self._place_by_resolver = place_by_resolver
         self._work_dir = work_dir
         self._journal = Journal.of_this_run(work_dir)
         self._planned: set[Line] = set()
@@ -192,7 +201,11 @@ class Ledger:
         """List the records that are in their zones."""
         with self._lock:
             entries = list(self._entries.values())
-        return [Served(e.place, e.value, e.zone) for e in entries if e.state is not State.NOT_THERE]
+        return [
+            Served(e.place, e.value, e.zone, e.added_at)
+            for e in entries
+            if e.state is not State.NOT_THERE
+        ]
 
     def remove(self, name: str, value: str, effort: Effort) -> str | None:
         """Remove a record that :meth:`add` added, with its last user.
@@ -216,25 +229,44 @@ class Ledger:
         try:
             places = self._find_places(entry.name)
         except BadChainError as error:
-            raise errors.PluginError(
-                f"The CNAME records at {error.chain[0]} lead in a circle, or too far: {error}; "
-                "correct them."
-            ) from None
+            raise _bad_chain(error) from None
         refused = []
         for place in places:
-            entry.place = place
-            if not zone_candidates(place.name):
-                raise errors.PluginError(
-                    f"A CNAME record leads from {' to '.join(place.chain)}, which is in no zone "
-                    "that could hold a TXT record; correct it."
-                )
-            refusals = self._add_to_some_zone(entry, effort)
+            refusals = self._add_at(place, entry, effort)
             if not refusals:
                 return
             refused.append((place, refusals))
         # Only a record that excludes it shows that the CNAME is no wildcard's, and meant.
         is_led = refused[0][1][-1].verdict is Verdict.CONFLICT
-        raise _cannot_add(*refused[-1 if is_led else 0]) from None
+        place, refusals = refused[-1 if is_led else 0]
+        while place.unread:
+            further = self._look_behind(place)
+            if further is None:
+                break
+            place, refusals = further, self._add_at(further, entry, effort)
+            if not refusals:
+                return
+        raise _cannot_add(place, refusals) from None
+
+    def _look_behind(self, place: Place) -> Place | None:
+        """Give the place behind one that was not read, now that the API has refused that one."""
+        try:
+            further = self._place_by_resolver(place)
+        except BadChainError as error:
+            raise _bad_chain(error) from None
+        if further and further.is_of_esa_certificate:
+            refuse_esa(further)
+        return further
+
+    def _add_at(self, place: Place, entry: Entry, effort: Effort) -> list[AlidnsError]:
+        """Add a record at a place; returns the refusals of all zones if none takes it."""
+        entry.place = place
+        if not zone_candidates(place.name):
+            raise errors.PluginError(
+                f"A CNAME record leads from {' to '.join(place.chain)}, which is in no zone "
+                "that could hold a TXT record; correct it."
+            )
+        return self._add_to_some_zone(entry, effort)
 
     def _add_to_some_zone(self, entry: Entry, effort: Effort) -> list[AlidnsError]:
         """Add a record to the first zone that takes it; returns the refusals if none does."""
@@ -262,6 +294,7 @@ class Ledger:
                 if error.verdict in (Verdict.CONFLICT, Verdict.DENIED):
                     return refusals
                 raise _cannot_add(entry.place, [error]) from None
+            entry.added_at = time.monotonic()
             entry.record_id = added.record_id
             entry.state = State.OURS if added.ours else State.FOREIGN
             if added.ours:
@@ -326,6 +359,13 @@ def _by_hand(entry: Entry) -> str:
     return f"{where}in the Alibaba Cloud DNS console, https://dns.console.aliyun.com/."
 
 
+def _bad_chain(error: BadChainError) -> errors.PluginError:
+    return errors.PluginError(
+        f"The CNAME records at {error.chain[0]} lead in a circle, or too far: {error}; "
+        "correct them."
+    )
+
+
 def _cannot_add(place: Place, refusals: list[AlidnsError]) -> errors.PluginError:
     """Say why no zone took the record: in the words about the likeliest zone.
 
@@ -343,15 +383,21 @@ def _cannot_add(place: Place, refusals: list[AlidnsError]) -> errors.PluginError
     elif others and telling.zone != place.zone:
         zones = ", ".join(error.zone for error in refusals)
         telling.zone = f"ZONE, where ZONE is the one of {zones} that is hosted"
-    what = f"The TXT record {place.name} could not be added"
-    if place.is_foreign:
-        names = ", ".join(sorted({server.name for server in place.servers}))
-        what += f" to the zone {place.zone}, where public DNS has it (at {names})"
-    if len(place.chain) > 1:
-        what += f" (a CNAME leads there: {' → '.join(place.chain)})"
+    led = f" (a CNAME leads there: {' → '.join(place.chain)})" if len(place.chain) > 1 else ""
+    if place.unread and telling.verdict in _OF_ANOTHER_PLACE:
+        # The record may belong into another zone, of which the refusal then says nothing.
+        return errors.PluginError(
+            f"The TXT record {place.name} could not be added{led}: no zone took it"
+            f"{telling.details}, and whether a CNAME record stands at {place.name} is not known, "
+            f"as {place.unread}; check that this machine reaches name servers on port 53 and has a "
+            "resolver that works, and run Certbot again."
+        )
+    names = ", ".join(sorted({server.name for server in place.servers}))
+    zone = f" to the zone {place.zone}, where public DNS has it (at {names})"
+    what = f"The TXT record {place.name} could not be added{zone if place.is_foreign else ''}{led}"
     by_hand = (
         f" Or remove the CNAME record at {place.chain[-2]}, if it is not meant to lead there."
-        if len(place.chain) > 1
+        if led and not place.is_hearsay
         else ""
     )
     return errors.PluginError(sentence(what, telling) + by_hand)

@@ -58,6 +58,11 @@ class Clock:
         try:
             return loop.run_until_complete(coroutine)
         finally:
+            left = asyncio.all_tasks(loop)
+            for task in left:
+                task.cancel()
+            if left:
+                loop.run_until_complete(asyncio.wait(left))
             loop.close()
 
 

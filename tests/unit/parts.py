@@ -9,7 +9,7 @@ from typing import Callable
 from certbot_dns_aliyun.alidns.clients import Clients
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 from certbot_dns_aliyun.credentials.settings import Account, Settings
-from certbot_dns_aliyun.propagation.place import Place
+from certbot_dns_aliyun.propagation.delegation import Place
 from certbot_dns_aliyun.records.journal import Journal
 from certbot_dns_aliyun.records.ledger import Ledger
 from tests.unit.fake_api import KEY_ID, SECRET

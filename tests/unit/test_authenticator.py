@@ -105,6 +105,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     return SimpleNamespace(
         work_dir=str(tmp_path),
         noninteractive_mode=True,
+        quiet=False,
         **{f"dns_aliyun_{name}": value for name, value in options.items()},
     )
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Union
+from pathlib import Path
+from typing import Optional
 
-import dns.exception
 import dns.message
 import dns.name
 import dns.rdatatype
-import dns.resolver
 import pytest
 
-from certbot_dns_aliyun.propagation import discovery
+from certbot_dns_aliyun.propagation import resolv_conf
 from certbot_dns_aliyun.propagation.discovery import Discovery, parse_servers
+from certbot_dns_aliyun.propagation.question import NameServer
+from tests.unit.fake_dns import Internet
+from tests.unit.fake_time import Clock
 
 SOA = "{} 600 IN SOA ns1.alidns.com. hostmaster.hichina.com. 1 3600 1200 86400 600"
-Given = Union[str, Exception, list[Union[str, Exception]]]
+#: RCODE and sections; None where nobody answers.
+Given = Optional[str]
 
 
 class FakeResolver:
@@ -25,35 +28,32 @@ class FakeResolver:
     def __init__(self, table: dict[tuple[str, str], Given]) -> None:
         self.table = table
         self.asked: list[tuple[str, str]] = []
-        self.nameservers = ["192.0.2.52", "192.0.2.53"]
+        self.seconds: dict[tuple[str, str], float] = {}
 
-    async def resolve(self, name: dns.name.Name, kind: dns.rdatatype.RdataType, **_: Any) -> Any:
+    async def ask(
+        self, name: dns.name.Name, kind: dns.rdatatype.RdataType
+    ) -> dns.message.Message | None:
         key = name.to_text(omit_final_dot=True), kind.name
         self.asked.append(key)
+        await asyncio.sleep(self.seconds.get(key, 0.0))
         given = self.table.get(key, "NXDOMAIN")
-        if isinstance(given, list):
-            given = given.pop(0)
-        if isinstance(given, Exception):
-            raise given
+        if given is None:
+            return None
         rcode, _, rows = given.partition(" ")
         text = f"id 1\nopcode QUERY\nrcode {rcode}\nflags QR\n;QUESTION\n{name} IN {kind.name}\n"
-        response = dns.message.from_text(text + rows)
-        if rcode == "NXDOMAIN":
-            raise dns.resolver.NXDOMAIN(qnames=[name], responses={name: response})
-        return type("Answer", (), {"response": response, "nameserver": "192.0.2.53"})
+        return dns.message.from_text(text + rows)
 
 
 def find(
-    monkeypatch: pytest.MonkeyPatch, table: dict[tuple[str, str], Given] | None
+    monkeypatch: pytest.MonkeyPatch, table: dict[tuple[str, str], Given]
 ) -> tuple[Discovery, FakeResolver]:
-    fake = FakeResolver(table or {})
-    monkeypatch.setattr(discovery, "_make_resolver", lambda *_: None if table is None else fake)
-    monkeypatch.setattr(discovery, "_PAUSES", (0.01, 0.01, 0.0))
-    return Discovery(), fake
+    found, fake = Discovery([("192.0.2.53", 53)]), FakeResolver(table)
+    monkeypatch.setattr(found, "_resolver", fake)
+    return found, fake
 
 
 def zone_of(
-    monkeypatch: pytest.MonkeyPatch, name: str, table: dict[tuple[str, str], Given] | None
+    monkeypatch: pytest.MonkeyPatch, name: str, table: dict[tuple[str, str], Given]
 ) -> str | None:
     found, fake = find(monkeypatch, table)
     zone = asyncio.run(found.zone_of(name))
@@ -103,28 +103,10 @@ def test_a_soa_of_elsewhere_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> 
     assert zone_of(monkeypatch, "_acme-challenge.example.com", table) is None
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        dns.resolver.NoNameservers(),
-        dns.resolver.LifetimeTimeout(timeout=5, errors=[]),
-        dns.exception.FormError(),
-        OSError("no route"),
-    ],
-    ids=lambda error: type(error).__name__,
-)
-def test_a_resolver_that_fails_names_none(
-    monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    table: dict[tuple[str, str], Given] = {("example.com", "SOA"): error}
+def test_a_resolver_that_fails_names_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    table: dict[tuple[str, str], Given] = {("example.com", kind): None for kind in ("SOA", "NS")}
     assert zone_of(monkeypatch, "_acme-challenge.example.com", table) is None
-
-
-def test_without_a_resolver_there_is_no_zone_and_no_server(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    assert zone_of(monkeypatch, "_acme-challenge.example.com", None) is None
-    assert asyncio.run(find(monkeypatch, None)[0].name_servers("example.com")) == []
+    assert asyncio.run(find(monkeypatch, table)[0].name_servers("example.com")) == []
 
 
 @pytest.mark.parametrize("domain", [".".join(["a" * 60] * 4) + ".com", "a" * 64 + ".com"])
@@ -142,7 +124,7 @@ def test_each_address_of_each_name_server_is_found_once(monkeypatch: pytest.Monk
         "ns1.alidns.com. 600 IN A 192.0.2.2\n",
         ("ns1.alidns.com", "AAAA"): "NOERROR ;ANSWER\nns1.alidns.com. 600 IN AAAA 2001:db8::1\n",
         ("ns2.alidns.com", "A"): "NOERROR ;ANSWER\nns2.alidns.com. 600 IN A 192.0.2.2\n",
-        ("ns2.alidns.com", "AAAA"): dns.resolver.NoNameservers(),
+        ("ns2.alidns.com", "AAAA"): None,
     }
     servers = asyncio.run(find(monkeypatch, table)[0].name_servers("example.com"))
     assert sorted(server.address for server in servers) == ["192.0.2.1", "192.0.2.2", "2001:db8::1"]
@@ -187,21 +169,137 @@ def test_what_is_no_list_of_servers_is_refused(text: str) -> None:
         parse_servers(text)
 
 
-def test_an_address_that_the_resolver_fails_to_tell_is_asked_for_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    address = "NOERROR ;ANSWER\nns1.alidns.com. 60 IN A 192.0.2.1"
+def name_servers(*addresses: str) -> dict[tuple[str, str], Given]:
     table: dict[tuple[str, str], Given] = {
-        ("example.com", "NS"): "NOERROR ;ANSWER\nexample.com. 60 IN NS ns1.alidns.com.",
-        ("ns1.alidns.com", "A"): [dns.resolver.NoNameservers(), address],
+        ("example.com", "NS"): "NOERROR ;ANSWER\nexample.com. 60 IN NS ns1.alidns.com."
     }
-    found, _ = find(monkeypatch, table)
-    assert [s.address for s in asyncio.run(found.name_servers("example.com"))] == ["192.0.2.1"]
+    for kind in ("A", "AAAA"):
+        of_kind = [each for each in addresses if (":" in each) == (kind == "AAAA")]
+        rows = [f"ns1.alidns.com. 60 IN {kind} {address}" for address in of_kind]
+        table["ns1.alidns.com", kind] = "NOERROR ;ANSWER\n" + "\n".join(rows)
+    return table
 
 
-def test_the_resolvers_server_that_answers_is_asked_first_from_then_on(
+@pytest.mark.parametrize("kind", ["A", "AAAA"])
+def test_addresses_of_one_family_alone(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    table = name_servers("192.0.2.1", "2001:db8::1")
+    table["ns1.alidns.com", kind] = None
+    servers = asyncio.run(find(monkeypatch, table)[0].name_servers("example.com"))
+    assert [s.address for s in servers] == ["2001:db8::1" if kind == "A" else "192.0.2.1"]
+
+
+def test_ipv6_addresses_that_do_not_come_hold_nobody_up(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, fake = find(monkeypatch, name_servers("192.0.2.1", "2001:db8::1"))
+    fake.seconds = {("ns1.alidns.com", "A"): 1.0, ("ns1.alidns.com", "AAAA"): 60.0}
+    servers = clock.run(found.name_servers("example.com"))
+    assert [server.address for server in servers] == ["192.0.2.1"]
+    assert clock.elapsed < 3.1
+
+
+def test_ipv6_addresses_are_waited_for_where_there_are_no_others(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, fake = find(monkeypatch, name_servers("2001:db8::1"))
+    fake.seconds = {("ns1.alidns.com", "AAAA"): 9.0}
+    servers = clock.run(found.name_servers("example.com"))
+    assert [server.address for server in servers] == ["2001:db8::1"]
+
+
+NO_HOSTS = ("0.0.0.0", "255.255.255.255", "224.0.0.1", "::", "ff02::1")
+
+
+def test_addresses_that_are_no_hosts_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, _ = find(monkeypatch, name_servers(*NO_HOSTS, "192.0.2.1", "127.0.0.1"))
+    servers = asyncio.run(found.name_servers("example.com"))
+    assert [server.address for server in servers] == ["192.0.2.1", "127.0.0.1"]
+
+
+def test_glue_that_is_no_host_is_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, _ = find(monkeypatch, name_servers("192.0.2.1"))
+    given = {"ns1.alidns.com": NO_HOSTS, "ns2.alidns.com": ("192.0.2.2", *NO_HOSTS)}
+    assert asyncio.run(found.addresses(dict(given))) == [
+        NameServer("ns1.alidns.com", "192.0.2.1"),
+        NameServer("ns2.alidns.com", "192.0.2.2"),
+    ]
+
+
+NAME = "_acme-challenge.www.example.com"
+CNAME = f"NOERROR ;ANSWER\n{NAME}. 60 IN CNAME Target.Example.NET.\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "target"),
+    [
+        (CNAME, "target.example.net"),
+        (CNAME.replace("_acme", "_ACME"), "target.example.net"),
+        (CNAME.replace(".www", ".else"), None),
+        (f'NOERROR ;ANSWER\n{NAME}. 60 IN TXT "value"\n', None),
+        (soa("example.com.", "AUTHORITY"), None),
+        (soa("example.com.", "AUTHORITY", "NXDOMAIN"), None),
+        (None, None),
+    ],
+)
+def test_the_canonical_name_of_a_validation_name(
+    monkeypatch: pytest.MonkeyPatch, answer: Given, target: str | None
+) -> None:
+    found, fake = find(monkeypatch, {(NAME, "CNAME"): answer})
+    assert asyncio.run(found.canonical_name(NAME)) == target
+    assert fake.asked == [(NAME, "CNAME")]
+
+
+def test_no_other_question_about_a_validation_name_goes_to_the_resolver(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found, fake = find(monkeypatch, {("www.example.com", "SOA"): soa("example.com", "AUTHORITY")})
-    asyncio.run(found.zone_of("_acme-challenge.www.example.com"))
-    assert fake.nameservers == ["192.0.2.53", "192.0.2.52"]
+    found, fake = find(monkeypatch, {})
+    asyncio.run(found.zone_of(f"a.{NAME}"))
+    asyncio.run(found.name_servers(NAME))
+    asyncio.run(found.addresses({NAME: ()}))
+    assert fake.asked == [("www.example.com", "SOA"), ("example.com", "SOA")]
+
+
+def test_an_answer_is_asked_for_once(clock: Clock) -> None:
+    internet = Internet()
+    internet.add("example.com", "10.1.0.1")
+
+    async def ask_all(found: Discovery) -> None:
+        names = [f"_acme-challenge.{n}.example.com" for n in "aabb"]
+        await asyncio.gather(*(found.zone_of(name) for name in names))
+        await asyncio.gather(*(found.name_servers("example.com") for _ in range(9)))
+
+    with internet.in_place() as found:
+        clock.run(ask_all(found))
+    assert len(internet.asked) == len(set(internet.asked)) == 5
+
+
+def test_no_answer_is_not_remembered(clock: Clock) -> None:
+    internet = Internet()
+    internet.add("example.com", "10.1.0.1")
+    internet.silent.add("resolver")
+    with internet.in_place() as found:
+        assert clock.run(found.zone_of("_acme-challenge.example.com")) is None
+        internet.silent.clear()
+        clock.sleep(10.0)
+        assert clock.run(found.zone_of("_acme-challenge.example.com")) == "example.com"
+
+
+@pytest.mark.parametrize(
+    ("text", "addresses"),
+    [
+        ("nameserver localhost\nnameserver 192.0.2.1\n", ["192.0.2.1"]),
+        ("nameserver 192.0.2.1#53\n", ["127.0.0.1"]),
+        (None, ["127.0.0.1"]),
+    ],
+)
+def test_the_machines_resolvers_are_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | None, addresses: list[str]
+) -> None:
+    path = tmp_path / "resolv.conf"
+    if text is not None:
+        path.write_text(text)
+    read = resolv_conf.read
+    monkeypatch.setattr(resolv_conf, "read", lambda: read(path, {}))
+    assert Discovery().resolvers == addresses
+    assert Discovery().has_resolver
+    assert Discovery([("192.0.2.2", 5353)]).resolvers == ["192.0.2.2"]

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from certbot_dns_aliyun.propagation.question import NameServer
-from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
+from certbot_dns_aliyun.propagation.watch import Limits
 from tests.unit.fake_servers import Server, Servers, after
 from tests.unit.fake_time import Clock
+from tests.unit.watching import ZoneWatch, a_watch, watching
 
 WANTED = {"_acme-challenge.example.com": frozenset({"value"})}
 NEVER = 10_000.0
@@ -28,10 +29,10 @@ def watch(
     named = [NameServer(name, f"192.0.2.{i}") for i, (name, _) in enumerate(servers)]
     fakes = {named[i].address: Server([after(lag)]) for i, (_, lag) in enumerate(servers)}
     more.setdefault("second_opinion", agree)
-    zone = ZoneWatch("example.com", named, WANTED, Limits(600, 30, 60), **more)
+    zone = a_watch(named, WANTED, Limits(600, 30, 60), **more)
     zone.added_to = added_to
     with Servers(clock, WANTED, fakes).in_place():
-        clock.run(zone.run())
+        clock.run(watching(zone))
     return zone
 
 

@@ -10,7 +10,7 @@ import pytest
 from certbot import errors
 
 from certbot_dns_aliyun.alidns.effort import Effort
-from certbot_dns_aliyun.propagation.place import BadChainError, Place
+from certbot_dns_aliyun.propagation.delegation import BadChainError, Place
 from certbot_dns_aliyun.records import ledger as ledger_module
 from certbot_dns_aliyun.records.ledger import Ledger
 from tests.unit.fake_api import FakeApi, Fault, error, lost
@@ -128,6 +128,105 @@ def test_a_cname_to_a_top_level_domain_is_told(api: FakeApi, tmp_path: Path, tar
     ledger._find_places = lambda name: [Place(target, None, (), (name, target))]
     assert NAME in refusal(ledger)
     assert not api.calls
+
+
+UNREAD = "ns1.provider.example does not answer"
+MISLEADING = ["RAM", "permission", "account", "emove", "section"]
+UNREAD_REFUSALS = ["InvalidDomainName.NoExist", "Forbidden.RAM", "DomainRecordConflict"]
+
+
+@pytest.mark.parametrize("code", UNREAD_REFUSALS)
+@pytest.mark.parametrize("chain", [(NAME,), ("_acme-challenge.example.org", NAME)])
+def test_a_refusal_at_a_place_that_was_never_read_says_that_and_why(
+    api: FakeApi, tmp_path: Path, code: str, chain: tuple[str, ...]
+) -> None:
+    api.no_zone = code
+    place = Place(NAME, "example.com", (), chain, unread=UNREAD)
+    ledger = make_ledger(tmp_path)
+    ledger._find_places = lambda name: [place]
+    sentence = refusal(ledger, chain[0])
+    assert f"whether a CNAME record stands at {NAME} is not known, as {UNREAD}" in sentence
+    assert code in sentence
+    assert "request id" in sentence
+    assert "port 53" in sentence
+    assert not [word for word in MISLEADING if word in sentence.replace(code, "")]
+
+
+def test_other_refusals_at_a_place_that_was_never_read_keep_their_words(
+    api: FakeApi, tmp_path: Path
+) -> None:
+    api.no_zone = "Forbidden.DomainExpired"
+    ledger = make_ledger(tmp_path)
+    ledger._find_places = lambda name: [Place(name, "example.com", (), (name,), unread=UNREAD)]
+    assert "expired" in refusal(ledger)
+
+
+def led_by_the_resolver(tmp_path: Path, *chain: str, unread: str = "") -> Ledger:
+    """A ledger for which no name server answers, but a resolver that knows a chain of CNAMEs."""
+
+    def place_by_resolver(place: Place) -> Place | None:
+        known = chain[: len(place.chain) + 1]
+        if len(known) == len(place.chain):
+            return None
+        if known != chain:
+            return Place(known[-1], None, (), known, unread=UNREAD, is_hearsay=True)
+        return Place(known[-1], "validation.example", (), known, unread=unread, is_hearsay=True)
+
+    ledger = make_ledger(tmp_path)
+    ledger._find_places = lambda name: [Place(name, None, (), (name,), unread=UNREAD)]
+    ledger._place_by_resolver = place_by_resolver
+    return ledger
+
+
+TARGET = "example-com.validation.example"
+
+
+@pytest.mark.parametrize("between", [(), ("one.example", "two.example")])
+@pytest.mark.parametrize("code", UNREAD_REFUSALS)
+def test_once_the_api_has_refused_every_zone_the_resolver_is_asked(
+    api: FakeApi, tmp_path: Path, code: str, between: tuple[str, ...]
+) -> None:
+    api.no_zone = code
+    api.zones["validation.example"] = []
+    ledger = led_by_the_resolver(tmp_path, NAME, *between, TARGET)
+    assert ledger.add(NAME, VALUE, Effort()) == "validation.example"
+    assert [(r.rr, r.value) for r in api.zones["validation.example"]] == [("example-com", VALUE)]
+    assert [served.place.name for served in ledger.present()] == [TARGET]
+    ledger.remove(NAME, VALUE, Effort())
+    assert api.values("validation.example") == []
+
+
+def test_where_the_api_takes_the_record_the_resolver_is_not_asked(
+    api: FakeApi, tmp_path: Path
+) -> None:
+    api.zones["example.com"] = []
+    ledger = led_by_the_resolver(tmp_path, NAME, TARGET)
+    assert ledger.add(NAME, VALUE, Effort()) == "example.com"
+
+
+@pytest.mark.parametrize("unread", ["", UNREAD])
+def test_a_cname_that_only_the_resolver_tells_is_never_to_be_removed(
+    api: FakeApi, tmp_path: Path, unread: str
+) -> None:
+    api.no_zone = "Forbidden.RAM"
+    sentence = refusal(led_by_the_resolver(tmp_path, NAME, TARGET, unread=unread))
+    assert f"{NAME} → {TARGET}" in sentence
+    assert "emove" not in sentence
+    assert ("RAM policy" in sentence) == (not unread)
+
+
+def test_a_cname_of_the_resolver_that_belongs_to_esa(api: FakeApi, tmp_path: Path) -> None:
+    managed = "example.com.165565416192216.dcv.aliyun-esa.com"
+    assert "ESA manages" in refusal(led_by_the_resolver(tmp_path, NAME, managed))
+
+
+def test_a_circle_that_the_resolver_tells(api: FakeApi, tmp_path: Path) -> None:
+    def in_a_circle(place: Place) -> Place:
+        raise BadChainError([NAME, TARGET, NAME])
+
+    ledger = led_by_the_resolver(tmp_path, NAME, TARGET)
+    ledger._place_by_resolver = in_a_circle
+    assert "circle" in refusal(ledger)
 
 
 def test_two_values_at_one_name_are_two_records(api: FakeApi, ledger: Ledger) -> None:

@@ -13,7 +13,7 @@ import dns.query
 import dns.rcode
 import pytest
 
-from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply, ask
+from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply, Way, ask
 
 NAME = "_acme-challenge.example.com"
 SERVER = NameServer("ns1.alidns.com", "192.0.2.1")
@@ -30,12 +30,13 @@ def answer(monkeypatch: pytest.MonkeyPatch, given: Any, tcp: bool = False) -> Re
         assert more["timeout"] > 0
         if isinstance(given, BaseException):
             raise given
-        response = dns.message.from_text(given)
-        return response if tcp else (response, False)
+        if not tcp:
+            assert more["ignore_unexpected"], "from elsewhere"
+            assert more["ignore_errors"], "another id, another question, garbage"
+        return dns.message.from_text(given)
 
-    name = "tcp" if tcp else "udp_with_fallback"
-    monkeypatch.setattr(dns.asyncquery, name, query)
-    return asyncio.run(ask(SERVER, NAME, tcp=tcp))
+    monkeypatch.setattr(dns.asyncquery, "tcp" if tcp else "udp", query)
+    return asyncio.run(ask(SERVER, NAME, way=Way.TCP if tcp else Way.UDP))
 
 
 def message(flags: str = "QR AA", rcode: str = "NOERROR", **sections: str) -> str:
@@ -50,7 +51,8 @@ def txt(value: str, name: str = NAME) -> str:
 @pytest.mark.parametrize("tcp", [False, True], ids=["udp", "tcp"])
 def test_an_authoritative_answer_has_the_values(monkeypatch: pytest.MonkeyPatch, tcp: bool) -> None:
     given = message(answer=txt('"a"') + "\n" + txt('"b"'))
-    assert answer(monkeypatch, given, tcp) == Reply(Outcome.AUTHORITATIVE, frozenset("ab"))
+    expected = Reply(Outcome.AUTHORITATIVE, frozenset("ab"), has_answer=True)
+    assert answer(monkeypatch, given, tcp) == expected
 
 
 @pytest.mark.parametrize(
@@ -84,7 +86,8 @@ def test_a_resolver_in_the_place_of_a_name_server_has_no_authority(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reply = answer(monkeypatch, message("QR RA", answer=txt('"a"')))
-    assert reply == Reply(Outcome.NOT_AUTHORITATIVE)
+    expected = Reply(Outcome.NOT_AUTHORITATIVE, has_answer=True, offers_recursion=True)
+    assert reply == expected
 
 
 def test_a_cname_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,19 +107,35 @@ def test_a_referral_is_told_with_its_glue(monkeypatch: pytest.MonkeyPatch) -> No
     assert reply.servers == {"ns1.alidns.com": [], "ns2.example.com": ["192.0.2.7"]}
 
 
-@pytest.mark.parametrize("rcode", ["REFUSED", "SERVFAIL", "NOTIMP"])
-def test_a_refusal_is_one(monkeypatch: pytest.MonkeyPatch, rcode: str) -> None:
-    assert answer(monkeypatch, message("QR", rcode)) == Reply(Outcome.REFUSING)
+@pytest.mark.parametrize(
+    ("rcode", "outcome"),
+    [
+        ("REFUSED", Outcome.REFUSING),
+        ("SERVFAIL", Outcome.FAILING),
+        ("NOTIMP", Outcome.ODD),
+    ],
+)
+def test_each_refusal_has_its_own_name(
+    monkeypatch: pytest.MonkeyPatch, rcode: str, outcome: Outcome
+) -> None:
+    assert answer(monkeypatch, message("QR", rcode)) == Reply(outcome)
+
+
+def test_of_an_answer_that_was_cut_the_part_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    part = dns.message.from_text(message("QR AA TC", answer=txt('"a"')))
+    reply = answer(monkeypatch, dns.message.Truncated(message=part))
+    assert reply == Reply(Outcome.CUT, frozenset("a"))
 
 
 @pytest.mark.parametrize(
     ("raised", "outcome"),
     [
         (dns.exception.Timeout(), Outcome.SILENT),
-        (dns.query.BadResponse(), Outcome.REFUSING),
-        (dns.exception.FormError(), Outcome.REFUSING),
-        (EOFError(), Outcome.REFUSING),
-        (ConnectionRefusedError(), Outcome.UNREACHABLE),
+        (dns.query.BadResponse(), Outcome.ODD),
+        (dns.exception.FormError(), Outcome.ODD),
+        (EOFError(), Outcome.ODD),
+        (ConnectionRefusedError(), Outcome.SILENT),
+        (OSError(24, "Too many open files"), Outcome.SILENT),
         (OSError(101, "Network is unreachable"), Outcome.UNREACHABLE),
     ],
 )
@@ -147,8 +166,8 @@ def test_a_server_that_knows_no_edns_is_asked_without(monkeypatch: pytest.Monkey
         asked.append(query.edns)
         knows = query.edns < 0
         given = message(answer=txt("value")) if knows else message("QR", "FORMERR")
-        return dns.message.from_text(given), False
+        return dns.message.from_text(given)
 
-    monkeypatch.setattr(dns.asyncquery, "udp_with_fallback", query)
+    monkeypatch.setattr(dns.asyncquery, "udp", query)
     assert asyncio.run(ask(SERVER, NAME)).values == {"value"}
     assert asked == [0, -1]

@@ -13,7 +13,8 @@ import pytest
 from certbot import errors
 
 from certbot_dns_aliyun import run as run_module
-from certbot_dns_aliyun.propagation.place import Place
+from certbot_dns_aliyun.propagation.delegation import Place
+from certbot_dns_aliyun.propagation.question import NameServer
 from certbot_dns_aliyun.run import Run
 from tests.unit.fake_api import FakeApi
 from tests.unit.parts import journals, settings
@@ -35,6 +36,9 @@ class FakeDns:
 
     def is_public_zone(self, zone: str, name: str) -> bool:
         return True
+
+    def place_by_resolver(self, unread: Place) -> Place | None:
+        return None
 
     def close(self) -> None:
         self.is_closed = True
@@ -191,6 +195,85 @@ def test_a_name_longer_than_dns_allows_is_refused_before_any_call(
         run.prepare([(domain, f"_acme-challenge.{domain}", "value")])
     run.close()
     assert not api.calls
+
+
+def at_esa(name: str) -> list[Place]:
+    servers = (
+        NameServer("a.ns.atrustdns.com", "192.0.2.1"),
+        NameServer("b.ialicdn.com", "192.0.2.2"),
+    )
+    return [Place(name, "example.com", servers, (name,))]
+
+
+def of_esa_certificate(name: str) -> list[Place]:
+    target = "example.com.165565416192216.dcv.aliyun-esa.com"
+    return [Place(target, "dcv.aliyun-esa.com", (), (name, target))]
+
+
+@pytest.mark.parametrize(
+    ("places", "words"),
+    [
+        (at_esa, ["example.com is served by Alibaba Cloud ESA", "a.ns.atrustdns.com", "DNS only"]),
+        (of_esa_certificate, [NAME, "dcv.aliyun-esa.com", "ESA manages"]),
+    ],
+)
+def test_a_zone_at_esa_is_told_before_anything_is_added(
+    api: FakeApi, run: Run, monkeypatch: pytest.MonkeyPatch, places: Any, words: list[str]
+) -> None:
+    plain = FakeDns().places
+    monkeypatch.setattr(
+        FakeDns, "places", lambda self, name: places(name) if name == NAME else plain(name)
+    )
+    other = ("www.example.com", "_acme-challenge.www.example.com", "value")
+    with pytest.raises(errors.PluginError) as caught:
+        run.prepare([other, *records(1)])
+    assert not [word for word in words if word not in str(caught.value)]
+    run.close()
+    assert not api.calls
+
+
+@pytest.mark.parametrize("insisting", [{"insists": True}, {"name_servers": "192.0.2.1"}])
+def test_who_insists_is_let_into_a_zone_at_esa(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, insisting: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(run_module, "PublicDns", FakeDns)
+    monkeypatch.setattr(FakeDns, "places", lambda self, name: at_esa(name))
+    api.zones["example.com"] = []
+    more: dict[str, Any] = {"resolvers": "", "name_servers": "", **insisting}
+    run = Run(settings(), work_dir=str(tmp_path), **more)
+    add_all(run, records(1))
+    assert len(api.values("example.com")) == 1
+    remove_all(run, records(1))
+
+
+def test_a_zone_that_esa_and_others_serve_is_written_to(
+    api: FakeApi, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers = (
+        NameServer("a.ns.atrustdns.com", "192.0.2.1"),
+        NameServer("dns1.hichina.com", "192.0.2.2"),
+    )
+    monkeypatch.setattr(
+        FakeDns, "places", lambda self, name: [Place(name, "example.com", servers, (name,))]
+    )
+    add_all(run, records(1))
+    assert len(api.values("example.com")) == 1
+    remove_all(run, records(1))
+
+
+def test_names_that_may_be_led_elsewhere_go_first(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def places(self: FakeDns, name: str) -> list[Place]:
+        chain = (name, "target.example") if "led" in name else (name,)
+        return [Place(chain[-1], None, (), chain, unread="silent" if "dark" in name else "")]
+
+    monkeypatch.setattr(FakeDns, "places", places)
+    wanted = [("", name, "value") for name in ("plain.example", "led.example", "dark.example")]
+    first, second = run.rounds(wanted)
+    assert [name for _, name, _ in first] == ["led.example", "dark.example"]
+    assert [name for _, name, _ in second] == ["plain.example"]
+    run.close()
 
 
 @pytest.mark.parametrize("option", ["resolvers", "name_servers"])

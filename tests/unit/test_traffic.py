@@ -3,45 +3,70 @@
 from __future__ import annotations
 
 import asyncio
+import resource
+
+import pytest
 
 from certbot_dns_aliyun.propagation import traffic
-from certbot_dns_aliyun.propagation.traffic import Traffic
+from certbot_dns_aliyun.propagation.traffic import PER_SECOND, PER_SECOND_TO_ONE, Traffic
+from tests.unit.fake_time import Clock
+
+ONE = "192.0.2.1"
 
 
-async def hold(place: Traffic, seconds: float = 0.0) -> None:
-    async with place:
+async def hold(place: Traffic, address: str = ONE, seconds: float = 0.0) -> None:
+    async with place.question(address):
         await asyncio.sleep(seconds)
 
 
-def test_questions_that_are_cancelled_in_their_queue_leave_it() -> None:
+def test_questions_that_are_cancelled_in_their_queue_leave_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(traffic, "_most_at_once", lambda: 2)
+
     async def run() -> None:
         place = Traffic()
-        place._next = asyncio.get_running_loop().time() + 0.5  # so that all wait for their turn
-        waiting = [asyncio.ensure_future(hold(place)) for _ in range(2 * traffic._AT_ONCE)]
-        await asyncio.sleep(0.01)
+        waiting = [asyncio.ensure_future(hold(place, f"192.0.2.{i}", 30)) for i in range(20)]
+        await asyncio.sleep(0.1)
         for each in waiting:
             each.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-        place._next = 0.0
         await asyncio.wait_for(hold(place), 5)
 
     asyncio.run(run())
 
 
-def test_no_more_than_so_many_are_under_way_at_once() -> None:
+@pytest.mark.parametrize(("limit", "at_once"), [(256, 192), (100_000, 400), (-1, 400)])
+def test_no_more_are_under_way_at_once_than_a_process_may_open(
+    monkeypatch: pytest.MonkeyPatch, limit: int, at_once: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (limit, limit))
+    monkeypatch.setattr(traffic.os, "listdir", lambda path: [])
     most = under_way = 0
 
-    async def ask(place: Traffic) -> None:
+    async def ask(place: Traffic, number: int) -> None:
         nonlocal most, under_way
-        async with place:
+        async with place.question(f"192.0.2.{number}"):
             under_way += 1
             most = max(most, under_way)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(2.0)
             under_way -= 1
 
     async def run() -> None:
         place = Traffic()
-        await asyncio.gather(*(ask(place) for _ in range(200)))
+        await asyncio.gather(*(ask(place, number % 200) for number in range(1000)))
 
-    asyncio.run(run())
-    assert most <= traffic._AT_ONCE
+    clock = Clock()
+    with clock.in_place():
+        clock.run(run())
+    assert most == at_once
+
+
+@pytest.mark.parametrize(("addresses", "rate"), [(1, PER_SECOND_TO_ONE), (20, PER_SECOND)])
+def test_so_many_a_second_and_no_more(clock: Clock, addresses: int, rate: int) -> None:
+    async def run() -> None:
+        place = Traffic()
+        await asyncio.gather(*(hold(place, f"192.0.2.{i % addresses}") for i in range(3 * rate)))
+
+    clock.run(run())
+    assert 2.9 <= clock.elapsed < 3.3

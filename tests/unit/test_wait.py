@@ -12,10 +12,12 @@ import pytest
 from certbot import errors
 
 from certbot_dns_aliyun.propagation import wait
+from certbot_dns_aliyun.propagation.live_line import LiveLine
 from certbot_dns_aliyun.propagation.question import NameServer, Outcome
-from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
+from certbot_dns_aliyun.propagation.watch import Limits
 from tests.unit.fake_servers import Server, Servers, after
 from tests.unit.fake_time import Clock
+from tests.unit.watching import ZoneWatch, a_watch, watching
 
 LIMITS = Limits(longest=600, blind=30, others=60)
 WANTED = {"_acme-challenge.example.com": frozenset({"value"})}
@@ -54,9 +56,9 @@ def watched(clock: Clock, *servers: Server, name: str = "ns{}.alidns.com") -> Zo
     """A watch as it is at its end, or at the limit."""
     addresses = [f"192.0.2.{i + 1}" for i in range(len(servers))]
     named = [NameServer(name.format(i), address) for i, address in enumerate(addresses)]
-    zone = ZoneWatch("example.com", named, WANTED, LIMITS, second_opinion=nothing_else)
+    zone = a_watch(named, WANTED, LIMITS, second_opinion=nothing_else)
     with Servers(clock, WANTED, dict(zip(addresses, servers))).in_place():
-        clock.run(zone.run())
+        clock.run(watching(zone))
     return zone
 
 
@@ -66,7 +68,7 @@ def waiting(
     clock.now -= clock.elapsed
     dns = FakeDns(clock, list(zones), seconds)
     monkeypatch.setattr(wait.concurrent.futures, "wait", dns.pass_time)
-    wait.wait_until_served(dns, [], LIMITS)  # type: ignore[arg-type]
+    wait.wait_until_served(dns, [], LIMITS, LiveLine(False))  # type: ignore[arg-type]
 
 
 def test_a_wait_that_succeeds_is_announced_and_no_more(
@@ -169,7 +171,7 @@ def test_a_watch_that_breaks_is_not_taken_for_an_end(
     dns = FakeDns(clock, [], 0)
     dns.end.set_exception(OSError("no more file descriptors"))
     with pytest.raises(OSError, match="descriptors"):
-        wait.wait_until_served(dns, [], LIMITS)  # type: ignore[arg-type]
+        wait.wait_until_served(dns, [], LIMITS, LiveLine(False))  # type: ignore[arg-type]
 
 
 def test_no_line_is_told_twice(

@@ -1,0 +1,203 @@
+"""Where the TXT record for a validation name must stand: there, or where a CNAME leads.
+
+Read from authoritative servers, from the zone that the resolver names downwards; or, where the
+resolver names none (a zone delegated minutes ago), from the top-level domain's servers downwards.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+
+import dns.rdatatype
+
+from certbot_dns_aliyun.names import LONGEST_NAME, is_within
+from certbot_dns_aliyun.propagation.discovery import Discovery
+from certbot_dns_aliyun.propagation.inquiry import UnreadError, first_useful
+from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply
+
+#: CNAMEs in a row that are followed; CAs follow about as many.
+_LONGEST_CHAIN = 8
+#: Referrals from the top-level domain to the name; there are not more than labels.
+_MOST_REFERRALS = 12
+#: How the names end to which a CNAME leads that belongs to a certificate which ESA manages.
+_ESA_CERTIFICATES = ".dcv.aliyun-esa.com"
+
+
+class BadChainError(Exception):
+    """CNAMEs that lead in a circle, or nowhere soon.
+
+    :ivar chain: the names, in their order
+    """
+
+    def __init__(self, chain: list[str]) -> None:
+        super().__init__(" → ".join(chain))
+        self.chain = chain
+
+
+@dataclass(frozen=True)
+class Place:
+    """A name at which the TXT record may be added.
+
+    :ivar name: the name
+    :ivar zone: its zone in public DNS; None if that is not known
+    :ivar servers: the zone's name servers; none if they are not known
+    :ivar chain: the names that CNAMEs led through, from the validation name to this one
+    :ivar is_absent: whether the top-level domain's servers say that there is no such zone
+    :ivar unread: why it is not known whether a CNAME stands at the name; empty if that is known
+    :ivar is_hearsay: whether a CNAME on the way is known from a resolver alone
+    """
+
+    name: str
+    zone: str | None
+    servers: tuple[NameServer, ...]
+    chain: tuple[str, ...]
+    is_absent: bool = False
+    unread: str = ""
+    is_hearsay: bool = False
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether no name server of the zone looks like one of Alibaba Cloud DNS."""
+        return bool(self.servers) and not any(server.is_alidns for server in self.servers)
+
+    @property
+    def is_at_esa(self) -> bool:
+        """Whether Alibaba Cloud ESA alone serves the zone."""
+        return bool(self.servers) and all(server.is_esa for server in self.servers)
+
+    @property
+    def is_of_esa_certificate(self) -> bool:
+        """Whether a CNAME leads to what proves control for a certificate that ESA manages."""
+        return len(self.chain) > 1 and self.name.endswith(_ESA_CERTIFICATES)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What name servers have at a name.
+
+    :ivar zone: the name's zone, as far as it is known
+    :ivar reply: their answer; None if there was none, for the reason in ``unread``
+    """
+
+    zone: str | None
+    servers: list[NameServer]
+    reply: Reply | None = None
+    unread: str = ""
+
+
+async def find_places(discovery: Discovery, validation_name: str) -> list[Place]:
+    """Find the places for a validation name, the one to try first at the head.
+
+    There are several only where a CNAME seems to come from a wildcard: a TXT record at the name
+    itself takes its place then (RFC 4592, 4.3); only if that cannot be, the target is the place.
+
+    :raises BadChainError: if CNAMEs lead in a circle, or there are too many, and no place is on
+        the way
+    """
+    return await _follow(discovery, [validation_name])
+
+
+async def place_by_resolver(discovery: Discovery, unread: Place) -> Place | None:
+    """Find the place behind one whose name servers could not be asked, by way of the resolver.
+
+    Only for a name at which no record of ours can stand: the resolver may remember for long that
+    there is none.
+
+    :returns: None if the resolver knows of no CNAME at the name
+    :raises BadChainError: if CNAMEs lead in a circle, or there are too many
+    """
+    target = await discovery.canonical_name(unread.name)
+    if target is None:
+        return None
+    chain = [*unread.chain, target]
+    if target in unread.chain or len(unread.chain) > _LONGEST_CHAIN:
+        raise BadChainError(chain)
+    places = await _follow(discovery, chain)
+    return replace(places[0], is_hearsay=True)
+
+
+async def _follow(discovery: Discovery, chain: list[str]) -> list[Place]:
+    places: list[Place] = []
+    name = chain[-1]
+    while True:
+        found = await _locate(discovery, name)
+        zone, servers, reply = found.zone, found.servers, found.reply
+        place = Place(name, zone, tuple(servers) if zone else (), tuple(chain))
+        if reply is None:
+            return [*places, replace(place, unread=found.unread)]
+        if reply.alias_of is None:
+            return [*places, replace(place, is_absent=zone is None)]
+        if zone and await _is_from_wildcard(discovery, zone, servers, name, reply.alias_of):
+            places.append(place)
+        name = reply.alias_of
+        if name in chain or len(chain) > _LONGEST_CHAIN:
+            if places:
+                return places
+            raise BadChainError([*chain, name])
+        chain = [*chain, name]
+
+
+async def public_zone(discovery: Discovery, name: str) -> tuple[str | None, list[NameServer]]:
+    """Find a name's zone and its name servers, from the top-level domain's servers downwards.
+
+    :returns: None and no servers if nobody answers
+    """
+    found = await _descend_from_top(discovery, name)
+    return found.zone, found.servers if found.zone else []
+
+
+async def _locate(discovery: Discovery, name: str) -> _Reading:
+    """Find zone and name servers of a name, and what they have there."""
+    zone = await discovery.zone_of(name)
+    servers = await discovery.name_servers(zone) if zone else []
+    if zone and servers:
+        return await _descend(discovery, zone, servers, name)
+    found = await _descend_from_top(discovery, name)
+    return found if found.zone or found.reply else replace(found, zone=zone, servers=[])
+
+
+async def _descend_from_top(discovery: Discovery, name: str) -> _Reading:
+    """Go from the top-level domain's servers down; its own zone counts as none, as in the API."""
+    top = name.rpartition(".")[2]
+    found = await _descend(discovery, top, await discovery.name_servers(top), name)
+    return replace(found, zone=None) if found.zone == top else found
+
+
+async def _descend(
+    discovery: Discovery, zone: str, servers: list[NameServer], name: str
+) -> _Reading:
+    """Go from a zone's servers down to those of the zone that a name is in."""
+    for _ in range(_MOST_REFERRALS):
+        if not servers:
+            return _Reading(zone, [], unread=f"the resolver tells no name server of {zone}")
+        try:
+            reply = telling = await first_useful(discovery, zone, servers, name)
+            if reply.values:
+                # Nothing in it names the zone then, which may be below the one that we know of.
+                telling = await first_useful(discovery, zone, servers, name, dns.rdatatype.SOA)
+        except UnreadError as error:
+            return _Reading(zone, servers, unread=str(error))
+        if telling.zone in (None, zone):
+            return _Reading(zone, servers, reply)
+        zone = str(telling.zone)
+        if telling.outcome is Outcome.AUTHORITATIVE:
+            # The same servers have the zone below, too; others may as well.
+            return _Reading(zone, await discovery.name_servers(zone) or servers, reply)
+        servers = await discovery.addresses(dict(telling.servers))
+    return _Reading(zone, servers, unread=f"too many referrals lead to {name}")
+
+
+async def _is_from_wildcard(
+    discovery: Discovery, zone: str, servers: list[NameServer], name: str, target: str
+) -> bool:
+    """Tell whether a CNAME answers for a name beside this one that cannot exist (RFC 4592, 2.2)."""
+    above = name.partition(".")[2]
+    if not is_within(above, zone):
+        return False
+    label = secrets.token_hex(8)[: LONGEST_NAME - len(above) - 1]
+    try:
+        reply = await first_useful(discovery, zone, servers, f"{label}.{above}")
+    except UnreadError:
+        return False
+    return reply.alias_of == target

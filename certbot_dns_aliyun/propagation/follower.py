@@ -1,0 +1,375 @@
+"""Follow one address of a name server, until it has been seen to serve every record of a zone.
+
+A lost question says nothing, and is asked again. An answer with authority and with all values shows
+that one machine behind the address serves them; one without them, that one does not. So each record
+is asked for until it was seen once, and when all were, a sample of questions at once, each from a
+fresh source port and so perhaps to another machine, must be answered well without exception. Of k
+machines behind an address, a sample of n misses one that is late with a chance of (1 - 1/k)^n:
+0.1 % for four machines and the usual 24.
+
+When a record is due is learnt: one address is asked often, the others seldom, until one has served
+something; from then on a record is asked for when it is as old as others were when they were seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Callable
+
+from certbot_dns_aliyun.propagation.awake import AwakeClock
+from certbot_dns_aliyun.propagation.contact import Contact
+from certbot_dns_aliyun.propagation.interception import obstacle
+from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply
+
+logger = logging.getLogger(__name__)
+
+#: Questions that show what all machines behind an address serve, those for each record included;
+#: how many more it takes at least; and how many times as many once machines were seen to disagree.
+_SAMPLE = 24
+_SMALLEST_SAMPLE = 8
+_DISAGREEMENT = 3
+#: Questions of the last look at an address whose sample is not fresh.
+_LAST_LOOK = 4
+
+#: Seconds between two looks at an address that lacks a record, and their share of the time waited.
+_SHORTEST_PAUSE = 0.1
+_LONGEST_PAUSE = 2.0
+_PAUSE_SHARE = 0.05
+#: Seconds at least that nothing is done when nothing is due.
+_SHORTEST_REST = 0.01
+#: How many times as long they are where another address of the zone is asked often, and the seconds
+#: where that address itself is, for another zone.
+_SELDOM = 3
+_RELIEF = 5.0
+
+#: What an address is asked at once, and the seconds between, that answered once and then leaves
+#: most of many questions without an answer, as name servers do that limit their rate; less with
+#: each step of restraint.
+_RESTRAINED = ((1000, 0.0), (16, 1.0), (4, 2.0), (1, 4.0))
+_MANY = 8
+
+#: Seconds, and looks, for which an address must have stayed without an authoritative answer until
+#: it holds up the others no longer.
+_GRACE = 8.0
+_LOOKS = 3
+
+#: Values of one name from which on a server may be one that gives no more (users of Alidns report
+#: eight), and seconds after which that is not taken for a server that is late.
+_CAP = 8
+_CAPPED_AFTER = 10.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What must be served at a name.
+
+    :param values: all its values
+    :param added_at: monotonic time at which the last of them was added
+    """
+
+    values: frozenset[str]
+    added_at: float
+
+
+@dataclass
+class Cap:
+    """Answers for one name that hold many values, and not all.
+
+    :ivar size: the values in each of them
+    :ivar known: the values that stand at the name: those wanted, and those seen
+    :ivar seen: the values in any of the answers
+    """
+
+    size: int
+    known: set[str]
+    since: float
+    seen: set[str] = field(default_factory=set)
+
+
+class Follower:
+    """One address of a zone's name servers, and what it has been seen to serve.
+
+    :param zone: the zone, as public DNS names it
+    :param wanted: for each name what must be served there, in the order of adding
+    :param clock: by which patience is measured
+    :param sharing: how many zones this address is followed for
+    :param is_trusted: whether the user named it, so that it needs no proof to be a name server
+    :param changed: called when what is known of it changes
+    :ivar missing: the names that it has not been seen to serve since it last lacked them
+    :ivar is_complete: whether it serves everything, by a whole sample
+    :ivar complete_at: since when, by the clock
+    :ivar sampled_at: monotonic time of the sample's end
+    """
+
+    def __init__(
+        self,
+        contact: Contact,
+        zone: str,
+        wanted: dict[str, Wanted],
+        clock: AwakeClock,
+        sharing: int = 1,
+        is_trusted: bool = False,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.contact = contact
+        self.missing = dict.fromkeys(wanted)
+        self.is_complete = False
+        self.complete_at = self.sampled_at = 0.0
+        self.authoritative_at: float | None = None
+        self.outcome: Outcome | None = None
+        self.is_eager = False
+        #: The least lag of any address of the zone, once one has served something.
+        self.zone_lag: float | None = None
+        self._zone = zone
+        self._wanted = wanted
+        self._clock = clock
+        self._sharing = sharing
+        self._is_trusted = is_trusted
+        self._changed = changed
+        self._began = clock.now()
+        self._lag: float | None = None
+        self._asked_at: float | None = None
+        self._youngest_at = 0.0
+        self._restraint = 0
+        self._unanswered_since: float | None = None
+        self._unanswered_looks = 0
+        self._caps: dict[str, Cap] = {}
+        self._stirred = asyncio.Event()
+
+    @property
+    def server(self) -> NameServer:
+        """The address."""
+        return self.contact.server
+
+    @property
+    def shortcoming(self) -> str:
+        """What it does in place of serving everything, for a person to read."""
+        for cap in self.caps.values():
+            return f"gives only {cap.size} of at least {len(cap.known)} TXT values at one name"
+        if self.outcome is Outcome.AUTHORITATIVE:
+            return "does not serve the value yet"
+        outcome = self.outcome or Outcome.SILENT
+        return str(outcome.value)
+
+    @property
+    def caps(self) -> dict[str, Cap]:
+        """The names of which it seems never to give all values."""
+        now = self._clock.now()
+        return {
+            name: cap
+            for name, cap in self._caps.items()
+            if len(cap.seen) > cap.size or now - cap.since >= _CAPPED_AFTER
+        }
+
+    def is_out(self) -> bool:
+        """Tell whether there has been no authoritative answer for too long to wait for one."""
+        if self.outcome is Outcome.INTERCEPTED:
+            return True
+        if self.outcome is Outcome.UNREACHABLE and self.authoritative_at is None:
+            return True
+        return (
+            self._unanswered_since is not None
+            and self._unanswered_looks >= _LOOKS
+            and self._clock.now() - self._unanswered_since >= _GRACE
+        )
+
+    def stir(self) -> None:
+        """Let it see whether there is something to ask for now."""
+        self._stirred.set()
+
+    async def run(self) -> None:
+        """Ask for what it lacks, until cancelled; rest while it lacks nothing."""
+        self.contact.followers.append(self.stir)
+        try:
+            if await self._is_a_name_server():
+                await self._follow()
+        finally:
+            self.contact.followers.remove(self.stir)
+
+    async def _follow(self) -> None:
+        while True:
+            self._stirred.clear()
+            names = self._due()
+            if self.is_complete or (self.missing and not names):
+                await self._rest(None if self.is_complete else self._until_due())
+                continue
+            self._asked_at = self._clock.now()
+            denied, answered = (await self._ask(names)) if names else (False, 1)
+            if not self.missing:
+                denied = await self._sample()
+            pause = _RESTRAINED[self._restraint][1]
+            # A lost question has taken its time already.
+            if denied or (not answered and self._clock.now() - self._asked_at < _SHORTEST_PAUSE):
+                pause = max(pause, self._pause())
+            if pause:
+                await asyncio.sleep(pause)
+
+    async def look_again(self) -> None:
+        """Ask for some records once more: the last sample is not fresh."""
+        lots = random.sample(range(max(self._sharing, _LAST_LOOK)), _LAST_LOOK)
+        asked = sum(lot % self._sharing == 0 for lot in lots)  # all zones together ask that many
+        while asked and self.is_complete and not self.is_out():
+            names = random.sample(list(self._wanted), min(asked, len(self._wanted)))
+            denied, answered = await self._ask([*names, *names[:1] * (asked - len(names))])
+            if denied or 2 * answered >= asked:
+                self.sampled_at = time.monotonic()
+                return
+            await asyncio.sleep(_RESTRAINED[self._restraint][1])
+
+    async def _is_a_name_server(self) -> bool:
+        while not self._is_trusted:
+            outcome = await obstacle(self.contact, self._zone)
+            if outcome is None:
+                break
+            self._note([Reply(outcome)])
+            if outcome is Outcome.INTERCEPTED:
+                self._changed()
+                return False
+            await asyncio.sleep(self._pause())
+        return True
+
+    def _due(self) -> list[str]:
+        """Give the names to ask for now."""
+        lag = self._least_lag()
+        if lag is None:
+            return list(self.missing)[:1] if self.is_eager or self._until_relief() <= 0 else []
+        now = time.monotonic()
+        due = [name for name in self.missing if now - self._wanted[name].added_at >= lag]
+        youngest = next(reversed(list(self.missing)), None)
+        if youngest and youngest not in due[-1:] and self._clock.now() >= self._youngest_at:
+            # Records may come in batches, however old each of them is.
+            self._youngest_at = self._clock.now() + 2 * self._sharing * self._pause()
+            due.append(youngest)
+        return due[: _RESTRAINED[self._restraint][0]]
+
+    def _least_lag(self) -> float | None:
+        known = (self._lag, self.contact.lag, self.zone_lag)
+        return next((lag for lag in known if lag is not None), None)
+
+    def _until_due(self) -> float:
+        lag = self._least_lag()
+        if lag is None:
+            return self._until_relief()
+        oldest = min(self._wanted[name].added_at for name in self.missing)
+        return min(oldest + lag - time.monotonic(), self._youngest_at - self._clock.now())
+
+    def _until_relief(self) -> float:
+        """Give the seconds until an address is asked that is not the one asked often."""
+        if self._sharing > 1:
+            return (self._asked_at or self._began) + _RELIEF - self._clock.now()
+        return (self._asked_at or 0.0) + _SELDOM * self._pause() - self._clock.now()
+
+    def _pause(self) -> float:
+        waited = self._clock.now() - self._began
+        return min(max(_PAUSE_SHARE * waited, _SHORTEST_PAUSE), _LONGEST_PAUSE)
+
+    async def _rest(self, seconds: float | None) -> None:
+        if seconds is not None:
+            seconds = max(seconds, _SHORTEST_REST)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._stirred.wait(), seconds)
+
+    async def _sample(self) -> bool:
+        """Ask many times at once; the address is complete if no answer lacks a value.
+
+        :returns: whether one did
+        """
+        more = max(_SAMPLE // self._sharing - len(self._wanted), _SMALLEST_SAMPLE // self._sharing)
+        if self.contact.disagrees:
+            more = max(_DISAGREEMENT * more, 1)
+        more = -(-more >> 2 * self._restraint)  # rounded up
+        # Where one of them is known to be late, few questions mostly show that.
+        at_once = min(more, _MANY) if self.contact.disagrees else more
+        while more > 0:
+            names = list(self._wanted)
+            some = random.sample(names, len(names)) * (at_once // len(names) + 1)
+            denied, answered = await self._ask(some[:at_once])
+            if denied:
+                self.contact.disagrees = True
+                return True
+            if 2 * answered >= at_once:
+                more, at_once = more - at_once, 2 * at_once
+            else:
+                await asyncio.sleep(max(_RESTRAINED[self._restraint][1], _SHORTEST_PAUSE))
+                at_once = max(at_once >> 2, 1)
+        self.is_complete, self.complete_at = True, self._clock.now()
+        self.sampled_at = time.monotonic()
+        self._changed()
+        return False
+
+    async def _ask(self, names: Sequence[str]) -> tuple[bool, int]:
+        """Ask for names, all at once, and note what is served.
+
+        :returns: whether an answer lacked a value, and how many there were that count
+        """
+        replies = await asyncio.gather(*(self.contact.ask(name) for name in names))
+        self._note(replies)
+        now, before = time.monotonic(), len(self.missing)
+        denied = []
+        for name, reply in zip(names, replies):
+            age = now - self._wanted[name].added_at
+            if self._is_served(name, reply):
+                self._seen(name, age)
+            elif reply.outcome is Outcome.AUTHORITATIVE:
+                denied.append((name, age))
+        # After all that was seen: of several answers for one name the worst counts.
+        for name, age in denied:
+            self._denied(name, age)
+        if len(self.missing) != before:
+            self._changed()
+        return bool(denied), sum(reply.outcome is Outcome.AUTHORITATIVE for reply in replies)
+
+    def _is_served(self, name: str, reply: Reply) -> bool:
+        if len(reply.values) >= _CAP:
+            cap = self._caps.get(name)
+            if cap is None or cap.size != len(reply.values):
+                cap = Cap(len(reply.values), set(self._wanted[name].values), self._clock.now())
+                self._caps[name] = cap
+            cap.seen |= reply.values
+            cap.known |= reply.values
+        return self._wanted[name].values <= reply.values
+
+    def _seen(self, name: str, age: float) -> None:
+        self.missing.pop(name, None)
+        known, self.contact.lag = self.contact.lag, min(age, self.contact.lag or age)
+        if known is None:
+            for stir in self.contact.followers:
+                stir()
+        if self._lag is not None:
+            self._lag = min(self._lag, age)
+
+    def _denied(self, name: str, age: float) -> None:
+        if name not in self.missing:
+            # It was served by another machine, or has vanished since.
+            self.missing = {each: None for each in self._wanted if each in {*self.missing, name}}
+            self.is_complete = False
+            self.contact.disagrees = True
+            self.stir()
+        lag = self._least_lag()
+        if lag is not None and age >= lag:
+            self._lag = age + self._pause()
+
+    def _note(self, replies: Sequence[Reply]) -> None:
+        telling = [r for r in replies if r.outcome is Outcome.AUTHORITATIVE] or replies
+        outcome = telling[-1].outcome
+        if outcome is not self.outcome:
+            logger.debug("Name server %s %s", self.server, outcome.value)
+        self.outcome = outcome
+        silent = sum(reply.outcome is Outcome.SILENT for reply in replies)
+        if 2 * silent > len(replies) >= _MANY and self.authoritative_at is not None:
+            self._restraint = min(self._restraint + 1, len(_RESTRAINED) - 1)
+        elif not silent:
+            self._restraint = max(self._restraint - 1, 0)
+        if outcome is Outcome.AUTHORITATIVE:
+            self.authoritative_at = self._clock.now()
+            self._unanswered_since, self._unanswered_looks = None, 0
+        else:
+            self._unanswered_looks += 1
+            if self._unanswered_since is None:
+                self._unanswered_since = self._clock.now()

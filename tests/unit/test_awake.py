@@ -1,0 +1,49 @@
+"""Time that stands still while the process is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from certbot_dns_aliyun.propagation.awake import AwakeClock
+from tests.unit.fake_time import Clock
+
+
+async def in_time(clock: Clock, work_takes: float, stopped_after: float) -> str:
+    """Wait 10 seconds for work, while the process is stopped for an hour."""
+
+    async def work() -> str:
+        await asyncio.sleep(work_takes)
+        return "done"
+
+    async def stop() -> None:
+        await asyncio.sleep(stopped_after)
+        clock.sleep(3600)
+
+    awake = AwakeClock()
+    others = [asyncio.ensure_future(awake.tick()), asyncio.ensure_future(stop())]
+    try:
+        return await awake.wait_for(work(), 10)
+    finally:
+        for other in others:
+            other.cancel()
+
+
+@pytest.mark.parametrize("work_takes", [0, 1, 9, 3605])
+def test_an_hour_asleep_does_not_count(clock: Clock, work_takes: float) -> None:
+    assert clock.run(in_time(clock, work_takes, stopped_after=3)) == "done"
+
+
+def test_the_time_awake_does_count(clock: Clock) -> None:
+    with pytest.raises(asyncio.TimeoutError):
+        clock.run(in_time(clock, 3650, stopped_after=3))
+    assert 3610 <= clock.elapsed < 3615
+
+
+def test_work_that_fails_fails_at_once(clock: Clock) -> None:
+    async def work() -> None:
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        clock.run(AwakeClock().wait_for(work(), 10))

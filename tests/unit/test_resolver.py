@@ -1,0 +1,294 @@
+"""Resolvers that lose packets, are slow, fail for a moment, or are not there at all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import dns.flags
+import dns.message
+import dns.name
+import dns.rdatatype
+import dns.rrset
+import pytest
+
+from certbot_dns_aliyun.propagation.resolv_conf import ResolvConf
+from certbot_dns_aliyun.propagation.resolver import Resolver
+from certbot_dns_aliyun.propagation.traffic import Traffic
+from tests.unit.fake_dns import (
+    RESOLVER,
+    Act,
+    Asked,
+    Internet,
+    lost,
+    no_edns,
+    refers_to,
+    refused,
+    servfail,
+    truncated,
+    unreachable,
+)
+from tests.unit.fake_time import Clock
+
+ONE, TWO, THREE = "192.0.2.1", "192.0.2.2", "192.0.2.3"
+NAME = "www.example.com"
+
+
+@pytest.fixture
+def internet(clock: Clock) -> Iterator[Internet]:
+    internet = Internet()
+    internet.add("", "10.0.0.1")
+    internet.add("example.com", "10.1.0.1")
+    with internet.in_place((RESOLVER, ONE, TWO, THREE)):
+        yield internet
+
+
+def resolver(*addresses: str, **conf: object) -> Resolver:
+    how = ResolvConf(**conf)  # type: ignore[arg-type]
+    return Resolver([(address, 53) for address in addresses], Traffic(), how)
+
+
+async def ask(
+    some: Resolver, name: str = NAME, kind: dns.rdatatype.RdataType = dns.rdatatype.SOA
+) -> dns.message.Message | None:
+    return await some.ask(dns.name.from_text(name), kind)
+
+
+def is_answered(clock: Clock, some: Resolver, *given: object) -> bool:
+    return clock.run(ask(some, *given)) is not None  # type: ignore[arg-type]
+
+
+def until(clock: Clock, seconds: float, act: Act) -> Act:
+    """The act until then, and the truth afterwards."""
+    return lambda asked: act(asked) if clock.elapsed < seconds else asked.honest()
+
+
+def test_one_question_for_one_answer(clock: Clock, internet: Internet) -> None:
+    assert is_answered(clock, resolver(ONE, TWO))
+    assert internet.ways == [(ONE, "udp")]
+
+
+@pytest.mark.parametrize("name", [NAME, "example.com", "no.such.example.com"])
+def test_what_there_is_and_that_there_is_nothing(
+    clock: Clock, internet: Internet, name: str
+) -> None:
+    response = clock.run(ask(resolver(ONE), name))
+    assert response is not None
+    assert [r.name.to_text() for r in response.answer + response.authority] == ["example.com."]
+
+
+def test_a_lost_packet_costs_a_second_and_less_once_it_is_known_how_far_it_is(
+    clock: Clock, internet: Internet
+) -> None:
+    internet.treat(ONE, lost, 1)
+    some = resolver(ONE)
+    assert is_answered(clock, some)
+    assert 1.0 <= clock.elapsed < 1.1
+    internet.treat(ONE, lost, 1)
+    assert is_answered(clock, some)
+    assert 1.3 <= clock.elapsed < 1.5
+
+
+def test_what_is_lost_twice_is_asked_over_tcp(clock: Clock, internet: Internet) -> None:
+    internet.treat(ONE, lost, way="udp")
+    some = resolver(ONE)
+    assert is_answered(clock, some)
+    assert [way for _, way in internet.ways] == ["udp", "udp", "tcp"]
+    assert is_answered(clock, some)
+    assert [way for _, way in internet.ways[3:]] == ["tcp"]
+
+
+def test_a_path_that_bears_no_edns(clock: Clock, internet: Internet) -> None:
+    internet.treat(ONE, lambda asked: None if asked.query.edns >= 0 else asked.honest())
+    some = resolver(ONE)
+    assert is_answered(clock, some)
+    assert is_answered(clock, some)
+    assert [way for _, way in internet.ways] == ["udp"] * 3
+
+
+@pytest.mark.parametrize("seconds", [1.3, 3.0, 4.9])
+def test_a_slow_answer_counts(clock: Clock, internet: Internet, seconds: float) -> None:
+    internet.delays[ONE] = seconds
+    assert is_answered(clock, resolver(ONE, timeout=1))
+    assert seconds <= clock.elapsed < seconds + 0.1
+
+
+def test_who_is_always_slow_is_asked_once_each(clock: Clock, internet: Internet) -> None:
+    internet.delays[ONE] = 1.3
+    some = resolver(ONE)
+    assert all(is_answered(clock, some, f"host{number}.example.com") for number in range(10))
+    assert len(internet.ways) == 11
+
+
+@pytest.mark.parametrize("act", [servfail, refused, unreachable, refers_to("")])
+def test_who_fails_gives_way_to_the_next_at_once(
+    clock: Clock, internet: Internet, act: Act
+) -> None:
+    internet.treat(ONE, act)
+    some = resolver(ONE, TWO)
+    assert is_answered(clock, some)
+    assert clock.elapsed < 0.1
+    assert is_answered(clock, some)
+    assert [address for address, _ in internet.ways] == [ONE, TWO, TWO]
+
+
+def test_who_is_silent_gives_way_to_the_next_after_a_second(
+    clock: Clock, internet: Internet
+) -> None:
+    internet.silent |= {ONE, TWO}
+    some = resolver(ONE, TWO, THREE)
+    assert is_answered(clock, some)
+    assert 2.0 <= clock.elapsed < 2.1
+    assert is_answered(clock, some)
+    assert [address for address, _ in internet.ways] == [ONE, TWO, THREE, THREE]
+
+
+def test_who_has_failed_is_asked_later_the_next_time(clock: Clock, internet: Internet) -> None:
+    some = resolver(ONE, TWO)
+    assert is_answered(clock, some)
+    internet.treat(ONE, servfail)
+    assert is_answered(clock, some, "example.com")
+    assert is_answered(clock, some)
+    assert [address for address, _ in internet.ways] == [ONE, ONE, TWO, TWO]
+
+
+@pytest.mark.parametrize("addresses", [(ONE,), (ONE, TWO)])
+@pytest.mark.parametrize("act", [servfail, refused, unreachable, lost])
+def test_resolvers_that_fail_for_two_seconds(
+    clock: Clock, internet: Internet, addresses: tuple[str, ...], act: Act
+) -> None:
+    for address in addresses:
+        internet.treat(address, until(clock, 2.0, act))
+    assert is_answered(clock, resolver(*addresses))
+    assert clock.elapsed < 4.0
+
+
+def test_a_name_that_cannot_be_resolved_is_given_up_in_seconds(
+    clock: Clock, internet: Internet
+) -> None:
+    internet.treat(ONE, servfail)
+    assert not is_answered(clock, resolver(ONE))
+    assert 3.5 <= clock.elapsed < 4.0
+    assert len(internet.ways) == 4
+
+
+def test_a_resolver_that_refuses_a_type_costs_seconds_once(
+    clock: Clock, internet: Internet
+) -> None:
+    internet.treat(ONE, refused, kind="SOA")
+    some = resolver(ONE)
+    for _ in range(2):
+        assert not is_answered(clock, some)
+    before = clock.elapsed
+    assert not is_answered(clock, some)
+    assert clock.elapsed - before < 1.0
+    assert is_answered(clock, some, "example.com", dns.rdatatype.NS)
+
+
+def test_a_failure_beside_a_slow_answer(clock: Clock, internet: Internet) -> None:
+    internet.delays[ONE] = 4.0
+    internet.treat(TWO, servfail)
+    assert is_answered(clock, resolver(ONE, TWO))
+    assert clock.elapsed < 4.1
+
+
+@pytest.mark.parametrize(
+    ("conf", "seconds"), [({}, 10.0), ({"timeout": 30}, 12.0), ({"timeout": 1}, 5.0)]
+)
+def test_nobody_there_costs_what_the_c_library_waits_within_bounds(
+    clock: Clock, internet: Internet, conf: dict[str, object], seconds: float
+) -> None:
+    internet.silent.add(ONE)
+    assert not is_answered(clock, resolver(ONE, **conf))
+    assert seconds <= clock.elapsed < seconds + 0.1
+
+
+def test_nobody_there_costs_that_once(clock: Clock, internet: Internet) -> None:
+    internet.silent |= {ONE, TWO}
+    some = resolver(ONE, TWO)
+
+    async def ask_many() -> list[dns.message.Message | None]:
+        names = [f"host{number}.example.com" for number in range(50)]
+        return [*await asyncio.gather(*(ask(some, n) for n in names)), *[await ask(some)] * 20]
+
+    assert not any(clock.run(ask_many()))
+    assert clock.elapsed < 13.0
+
+
+def test_who_comes_back_is_asked_again(clock: Clock, internet: Internet) -> None:
+    internet.silent.add(ONE)
+    some = resolver(ONE)
+    assert not is_answered(clock, some)
+    internet.silent.clear()
+    assert not is_answered(clock, some)
+    clock.sleep(6.0)
+    before = clock.elapsed
+    assert is_answered(clock, some)
+    assert clock.elapsed - before < 0.1
+
+
+def test_who_has_answered_before_gets_time_again(clock: Clock, internet: Internet) -> None:
+    some = resolver(ONE)
+    assert is_answered(clock, some)
+    internet.silent.add(ONE)
+    assert not is_answered(clock, some)
+    clock.sleep(60.0)
+    internet.silent.clear()
+    internet.delays[ONE] = 4.0
+    assert is_answered(clock, some)
+
+
+def test_tcp_alone(clock: Clock, internet: Internet) -> None:
+    internet.treat(ONE, lost, 2)
+    some = resolver(ONE, use_vc=True)
+    assert is_answered(clock, some)
+    assert [way for _, way in internet.ways] == ["tcp"] * 3
+
+
+def test_turns_of_questions(clock: Clock, internet: Internet) -> None:
+    some = resolver(ONE, TWO, THREE, rotate=True)
+    for number in range(6):
+        assert is_answered(clock, some, f"host{number}.example.com")
+    assert [address for address, _ in internet.ways] == [ONE, TWO, THREE] * 2
+
+
+def test_an_answer_that_was_cut_comes_over_tcp(clock: Clock, internet: Internet) -> None:
+    internet.treat(ONE, truncated)
+    response = clock.run(ask(resolver(ONE), "example.com"))
+    assert response is not None
+    assert response.answer
+    assert [way for _, way in internet.ways] == ["udp", "tcp"]
+
+
+def test_a_part_is_better_than_nothing(clock: Clock, internet: Internet) -> None:
+    def cut(asked: Asked) -> dns.message.Message:
+        response = asked.honest()
+        response.flags |= dns.flags.TC
+        return response
+
+    internet.treat(ONE, cut, way="udp")
+    internet.treat(ONE, unreachable, way="tcp")
+    response = clock.run(ask(resolver(ONE), "example.com"))
+    assert response is not None
+    assert response.answer
+
+
+def test_a_resolver_that_knows_no_edns(clock: Clock, internet: Internet) -> None:
+    internet.treat(ONE, no_edns)
+    assert is_answered(clock, resolver(ONE))
+    assert clock.elapsed < 0.1
+
+
+def test_nothing_is_under_way_after_the_answer(clock: Clock, internet: Internet) -> None:
+    internet.silent |= {ONE, TWO}
+
+    async def ask_and_count() -> int:
+        assert await ask(resolver(ONE, TWO, THREE)) is not None
+        await asyncio.sleep(0)
+        return len(asyncio.all_tasks())
+
+    assert clock.run(ask_and_count()) == 1
+
+
+def test_without_a_resolver_there_is_no_answer(clock: Clock, internet: Internet) -> None:
+    assert not is_answered(clock, resolver())

@@ -8,7 +8,6 @@ import json
 import os
 import platform
 import subprocess
-import sys
 import threading
 import time
 from dataclasses import asdict
@@ -17,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import report
-from benchmarks.cases import GROWTH, LAGS, LATENCIES, ONE_WRITE, SIZES, Case
+from benchmarks.cases import FAR, GROWTH, LAGS, LATENCIES, ONE_WRITE, SIZES, USUAL, Case
+from benchmarks.child import run, tell
 from benchmarks.contenders import CERTBOT, CONTENDERS, FLOOR, OURS, PEERS, ROOT
 
-PARTS = ("table", "growth", "startup", "breakdown")
+PARTS = ("table", "far", "growth", "startup", "breakdown")
 #: Others' plugins sleep nearly all the time, so many of them may do that at once.
 _PEERS_AT_ONCE = 12
 #: Seconds between two of them, so that they do not start together.
@@ -28,16 +28,18 @@ _APART = 1.5
 
 _starting = threading.Lock()
 
+Job = tuple[str, Case]
+
 
 def main() -> None:
     """Measure, then write JSON, tables and pictures."""
     options = _options()
-    if options.write:
-        results = json.loads((options.folder / "results.json").read_text())
-    else:
-        results = measure(options.quick, options.parts)
+    file = options.folder / "results.json"
+    results = json.loads(file.read_text()) if file.exists() else {}
+    if not options.write:
+        results = merged(results, measure(options.quick, options.parts))
         options.folder.mkdir(parents=True, exist_ok=True)
-        (options.folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+        file.write_text(json.dumps(results, indent=1) + "\n")
     report.write(results, options.folder)
     if options.publish:
         report.publish(options.folder, ROOT)
@@ -47,44 +49,62 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer cases, fewer runs of each")
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument(
+        "--parts", nargs="+", choices=PARTS, default=PARTS, help="measure these; keep the others"
+    )
     parser.add_argument("--publish", action="store_true", help="put tables and pictures into docs/")
     parser.add_argument("--write", action="store_true", help="measure nothing, write again")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "bench")
     return parser.parse_args()
 
 
+def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Put new parts in the place of old ones; those of other versions are not kept."""
+    if old.get("versions") != new["versions"]:
+        return new
+    return {**new, "parts": {**old["parts"], **new["parts"]}}
+
+
 def measure(quick: bool, parts: list[str]) -> dict[str, Any]:
-    """Measure, and give everything that the report needs."""
+    """Measure some parts, and give everything that the report needs."""
     began = time.monotonic()
-    results: dict[str, Any] = {
-        "made": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        "quick": quick,
-        "versions": versions(),
-        "not_measured": {name: CONTENDERS[name].why_not for name in PEERS},
+    made = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    found: dict[str, Any] = {}
+    for part, alone in (("table", alone_in_table), ("far", alone_in_far)):
+        if part in parts:
+            found[part] = [run_of(*job) for job in alone(quick)]
+    peers = {
+        part: jobs(quick)
+        for part, jobs in (("table", peers_in_table), ("far", peers_in_far))
+        if part in parts
     }
-    if "table" in parts:
-        results["runs"] = [*measure_alone(quick), *measure_peers(quick)]
+    for part, runs in measure_peers(peers).items():
+        found[part] += runs
     if "growth" in parts:
-        results["growth"] = measure_growth(quick)
+        found["growth"] = measure_growth(quick)
     if "startup" in parts:
         tell("start-up")
-        results["startup"] = run("benchmarks.startup", "4" if quick else "20")
+        found["startup"] = run("benchmarks.startup", "4" if quick else "20")
     if "breakdown" in parts:
         tell("breakdown")
-        results["breakdown"] = run("benchmarks.breakdown")
-    results["minutes"] = (time.monotonic() - began) / 60
-    return results
+        found["breakdown"] = run("benchmarks.breakdown")
+    minutes = (time.monotonic() - began) / 60
+    how = {"made": made, "quick": quick, "minutes": minutes}
+    return {
+        "versions": versions(),
+        "not_measured": {name: CONTENDERS[name].why_not for name in PEERS},
+        "parts": {part: {**how, "found": found[part]} for part in PARTS if part in found},
+    }
 
 
-def measure_alone(quick: bool) -> list[dict[str, Any]]:
-    """Measure the floor and ours, one after the other: nothing else goes on meanwhile."""
+def alone_in_table(quick: bool) -> list[Job]:
+    """Give the runs of the floor and of ours: nothing else may go on meanwhile."""
     cases = [*SIZES, *ONE_WRITE, *LAGS, *LATENCIES]
     if quick:
         cases = [*SIZES[:4], ONE_WRITE[2]]
     rounds = 1 if quick else 5
     return [
-        run_of(contender, case)
+        (contender, case)
         for number in range(rounds)
         for case in cases
         if number < _rounds(case, rounds)
@@ -100,30 +120,54 @@ def _rounds(case: Case, most: int) -> int:
     return most if case.names <= 2 and not case.one_write else max(1, most - 2)
 
 
-def measure_peers(quick: bool) -> list[dict[str, Any]]:
-    """Measure those of others, many at once."""
+def alone_in_far(quick: bool) -> list[Job]:
+    """Give the same for name servers that are far away, with a floor of their own measurement."""
+    floors = [(FLOOR, case.floor) for case in USUAL]
+    ours = [(OURS, case) for case in (USUAL if quick else FAR)]
+    return [*floors, *ours] * (1 if quick else 3)
+
+
+def peers_in_table(quick: bool) -> list[Job]:
+    """Give the runs of others, the longest first, so that these do not go on when all are done."""
     if quick:
-        jobs = [(name, case) for case in SIZES[:2] for name in PEERS]
-    else:
-        once = [*ONE_WRITE, *LAGS, *LATENCIES, *SIZES[2:]]
-        # The longest first, so that they do not go on when all others are done.
-        jobs = [(name, case) for case in sorted(once, key=_longest_first) for name in PEERS]
-        jobs += [(name, case) for _ in range(5) for case in SIZES[:2] for name in PEERS]
-    jobs = [(name, case) for name, case in jobs if not CONTENDERS[name].why_not]
-    with concurrent.futures.ThreadPoolExecutor(_PEERS_AT_ONCE) as pool:
-        return list(pool.map(lambda job: run_of(*job, apart=_APART), jobs))
+        return [(name, case) for case in SIZES[:2] for name in PEERS]
+    once = [*ONE_WRITE, *LAGS, *LATENCIES, *SIZES[2:]]
+    jobs = [(name, case) for case in sorted(once, key=_longest_first) for name in PEERS]
+    return jobs + [(name, case) for _ in range(5) for case in SIZES[:2] for name in PEERS]
+
+
+def peers_in_far(quick: bool) -> list[Job]:
+    """Give the runs of others there: how far away the name servers are is nothing to them."""
+    cases = USUAL[:2] if quick else sorted(USUAL, key=_longest_first)
+    return [(name, case) for case in cases for name in PEERS]
 
 
 def _longest_first(case: Case) -> tuple[int, float]:
     return -case.names, -case.lag
 
 
+def measure_peers(jobs_of: dict[str, list[Job]]) -> dict[str, list[dict[str, Any]]]:
+    """Measure others, many at once, and those of all parts together."""
+    jobs = [(part, *job) for part, jobs in jobs_of.items() for job in jobs]
+    jobs = sorted(jobs, key=lambda job: -job[2].names)
+    jobs = [job for job in jobs if not CONTENDERS[job[1]].why_not]
+    found: dict[str, list[dict[str, Any]]] = {part: [] for part in jobs_of}
+    with concurrent.futures.ThreadPoolExecutor(_PEERS_AT_ONCE) as pool:
+        runs = pool.map(lambda job: run_of(job[1], job[2], apart=_APART), jobs)
+        for (part, *_), result in zip(jobs, runs):
+            found[part].append(result)
+    return found
+
+
 def measure_growth(quick: bool) -> list[dict[str, Any]]:
     """Measure orders of up to 1,000 names, straight from the client."""
     cases = [case for case in GROWTH if not quick or case.names == 100]
     found = [order_of(case) for case in cases]
+    if quick:
+        return found
     # What the documented rate costs: the same order without it.
-    return found if quick else [*found, order_of(Case(100), rate=100_000)]
+    (hundred,) = (case for case in GROWTH if (case.names, case.zones) == (100, 1))
+    return [*found, order_of(hundred, rate=100_000)]
 
 
 def run_of(contender: str, case: Case, apart: float = 0.0) -> dict[str, Any]:
@@ -131,7 +175,9 @@ def run_of(contender: str, case: Case, apart: float = 0.0) -> dict[str, Any]:
     with _starting:
         time.sleep(apart)
     result = run("benchmarks.measure", json.dumps({"contender": contender, "case": asdict(case)}))
-    tell(f"{contender}: {case.what}; {case.where}: {result['seconds']:.2f} s {result['why']}")
+    early = " (went on early)" if (result.get("served_for") or 0) < 0 else ""
+    what = f"{contender}: {case.what}; {case.where}: {result['seconds']:.2f} s"
+    tell(f"{what}{early} {result['why']}")
     return result
 
 
@@ -140,14 +186,6 @@ def order_of(case: Case, rate: int | None = None) -> dict[str, Any]:
     result = run("benchmarks.measure", json.dumps({"case": asdict(case), "rate": rate}))
     tell(f"without certbot: {case.what}: {result['seconds']:.2f} s")
     return result
-
-
-def run(module: str, *arguments: str) -> Any:
-    """Run a measurement in a process of its own, and give what it measured."""
-    done = subprocess.run(
-        [sys.executable, "-m", module, *arguments], cwd=ROOT, stdout=subprocess.PIPE, check=True
-    )
-    return json.loads(done.stdout)
 
 
 def versions() -> dict[str, str]:
@@ -162,11 +200,6 @@ def versions() -> dict[str, str]:
         "Python": platform.python_version(),
         "cores": str(len(os.sched_getaffinity(0))),
     }
-
-
-def tell(what: str) -> None:
-    """Show progress."""
-    print(f"{datetime.now():%H:%M:%S} {what}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
+
+#: Name servers as those of Alibaba Cloud DNS are, seen from home and from abroad.
+ADDRESSES = 8
+RTTS = (0.03, 0.2)
+LOSSES = (0.0, 0.01, 0.05)
+USUAL_RTT, USUAL_LOSS = RTTS[0], LOSSES[1]
 
 
 @dataclass(frozen=True)
@@ -14,6 +22,9 @@ class Case:
     :param call: seconds that a call takes
     :param connect: seconds that a new connection takes
     :param one_write: whether a zone takes one write at a time
+    :param addresses: how many each of the two name servers has
+    :param rtt: seconds of a round trip to one of them
+    :param lost: the share of the questions to them that get no answer
     """
 
     names: int
@@ -22,6 +33,14 @@ class Case:
     call: float = 0.08
     connect: float = 0.1
     one_write: bool = False
+    addresses: int = 1
+    rtt: float = 0.0
+    lost: float = 0.0
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Case:
+        """Read a case that was written as JSON."""
+        return cls(**{**data, "lags": tuple(float(lag) for lag in data["lags"])})
 
     @property
     def apexes(self) -> list[str]:
@@ -50,6 +69,22 @@ class Case:
         return Case(self.names, self.zones)
 
     @property
+    def of_peers(self) -> Case:
+        """The case in which others are measured: they ask no name server, however far it is."""
+        return replace(self, rtt=USUAL_RTT, lost=USUAL_LOSS) if self.addresses > 1 else self
+
+    @property
+    def budget(self) -> int:
+        """The questions that the plugin may ask the name servers, where none is lost."""
+        addresses = len(self.lags) * self.addresses
+        return round(1.3 * len(self.validation_names) * addresses) + 40 * addresses
+
+    @property
+    def validation_names(self) -> set[str]:
+        """Where the CA looks for records: a domain and its wildcard share one name."""
+        return {f"_acme-challenge.{name.replace('*.', '')}" for name in self.domains}
+
+    @property
     def what(self) -> str:
         """The order."""
         names = {1: "1 name", 2: "apex and wildcard"}.get(self.names, f"{self.names} names")
@@ -61,7 +96,16 @@ class Case:
         api = f"{1000 * self.call:.0f} ms a call, {1000 * self.connect:.0f} ms to connect"
         lags = " and ".join(f"{lag:g}" for lag in self.lags)
         writes = ", one write at a time" if self.one_write else ""
-        return f"{api}{writes}; name servers {lags} s behind"
+        behind = f"{api}{writes}; name servers {lags} s behind"
+        if (self.addresses, self.rtt, self.lost) == (1, 0.0, 0.0):
+            return behind
+        many = f"{self.addresses} addresses a name" if self.addresses > 1 else "1 address a name"
+        return f"{behind}, {many}; {self.distance}"
+
+    @property
+    def distance(self) -> str:
+        """How far away the name servers are."""
+        return f"{1000 * self.rtt:.0f} ms away, {100 * self.lost:.0f} % lost"
 
 
 SIZES = [Case(1), Case(2), Case(10), Case(100), Case(100, zones=10)]
@@ -70,9 +114,20 @@ ONE_WRITE = [replace(case, one_write=True) for case in SIZES]
 LAGS = [Case(2, lags=lags) for lags in ((0.1, 0.2), (4.0, 8.0), (40.0, 45.0))]
 LATENCIES = [Case(2, call=0.03, connect=0.04), Case(2, call=0.4, connect=0.5)]
 
+FAR = [
+    replace(case, addresses=ADDRESSES, rtt=rtt, lost=lost)
+    for case in SIZES
+    if case.zones == 1
+    for rtt in RTTS
+    for lost in LOSSES
+]
+#: What a user meets.
+USUAL = [case for case in FAR if case == case.of_peers]
+
+#: By the number of zones; the largest orders take a minute each.
+_GROWTH = {1: (1, 10, 100, 300, 1000), 10: (10, 100, 300), 100: (100, 1000)}
 GROWTH = [
-    Case(names, zones)
-    for zones in (1, 10, 100)
-    for names in (1, 10, 100, 300, 1000)
-    if names >= zones and (zones == 1 or names != 300)
+    Case(names, zones, addresses=ADDRESSES, rtt=USUAL_RTT, lost=USUAL_LOSS)
+    for zones, orders in _GROWTH.items()
+    for names in orders
 ]

@@ -1,6 +1,7 @@
 """One measurement, in a process and a world of its own.
 
-``python -m benchmarks.measure '{"contender": …, "case": {…}}'`` prints what it measured as JSON.
+``python -m benchmarks.measure '{"contender": …, "case": {…}}'`` prints what it measured as JSON;
+"options" are more options for certbot.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from typing import Any
 from benchmarks import newer_signing
 from benchmarks.cases import Case
 from benchmarks.contenders import CERTBOT, CONTENDERS, FLOOR, Contender
-from tests.world import EVERYTHING, Key, Server, World, find_venv
+from tests.world import EVERYTHING, Key, Query, World, find_venv
+from tests.world.nameservers import NEAR, NEAR_IPV6, name_server
 from tests.world.resolver import ADDRESS, FOR_THE_CA
 
 #: Seconds after which a run counts as hung.
@@ -31,10 +33,10 @@ _PREFIX = "_acme-challenge."
 
 def measure(what: dict[str, Any]) -> dict[str, Any]:
     """Measure one run: of certbot with a contender, or of an order without certbot."""
-    case = Case(**{**what["case"], "lags": tuple(what["case"]["lags"])})
+    case = Case.of(what["case"])
     with a_world(case, what.get("contender") != FLOOR) as world:
         if "contender" in what:
-            result = _run_of_certbot(world, case, CONTENDERS[what["contender"]])
+            result = _run_of_certbot(world, case, CONTENDERS[what["contender"]], what)
         else:
             result = _run_of_an_order(world, case, what.get("rate"))
         return {**what, "case": asdict(case), **result, **_seen_by(world)}
@@ -42,12 +44,16 @@ def measure(what: dict[str, Any]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def a_world(case: Case, ca_validates: bool = True) -> Iterator[World]:
-    """Make a world in which all zones have the same two name servers.
+    """Make a world in which all zones have the same name servers.
 
     What others leave behind or write into logs is not looked at: it is no measurement.
     """
     servers = [
-        Server(lag=lag, name=f"dns{number}.hichina.com") for number, lag in enumerate(case.lags, 1)
+        server
+        for number, lag in enumerate(case.lags, 1)
+        for server in name_server(
+            f"dns{number}.hichina.com", case.addresses, lag=lag, rtt=case.rtt, loss=case.lost
+        )
     ]
     world = World(
         dict.fromkeys(case.apexes, servers),
@@ -66,7 +72,9 @@ def a_world(case: Case, ca_validates: bool = True) -> Iterator[World]:
         world.stop()
 
 
-def _run_of_certbot(world: World, case: Case, contender: Contender) -> dict[str, Any]:
+def _run_of_certbot(
+    world: World, case: Case, contender: Contender, what: dict[str, Any]
+) -> dict[str, Any]:
     ini = world.write_ini(contender.credentials(world.key))
     bundle = world.ca.bundle
     certbot = world.certbot
@@ -76,6 +84,7 @@ def _run_of_certbot(world: World, case: Case, contender: Contender) -> dict[str,
     run = certbot.start(
         "certonly",
         *contender.options(ini),
+        *what.get("options", ()),
         *names,
         # multi is written in Go, which knows the bundle by another name.
         env={"SSL_CERT_FILE": str(bundle), **contender.environment},
@@ -87,6 +96,7 @@ def _run_of_certbot(world: World, case: Case, contender: Contender) -> dict[str,
         "ok": outcome.ok,
         "why": "" if outcome.ok else _last_words(outcome.stderr),
         "floor": contender.name == FLOOR,
+        **_wait_of(world),
     }
 
 
@@ -153,30 +163,65 @@ def _high_water_mark(status: str) -> int:
     return next((int(words[1]) for words in lines), 0)
 
 
+def _wait_of(world: World) -> dict[str, Any]:
+    """Tell how long a run waited, and how long after all name servers served it the CA asked.
+
+    Negative seconds of that are those by which the run went on early.
+    """
+    made = world.records.made()
+    if not made:
+        return {}
+    added = max(record.added_at for record in made)
+    removed = [record.removed_at for record in made if record.removed_at is not None]
+    asked = [query.at for query in _of_the_ca(world)]
+    return {
+        "waited": min(asked or removed, default=added) - added,
+        "served_for": min(asked) - added - world.slowest_lag if asked else None,
+    }
+
+
+def _of_the_ca(world: World) -> list[Query]:
+    """Give what the CA asked its resolver for the validation names."""
+    return [
+        query
+        for query in world.resolver.queries
+        if query.server == FOR_THE_CA and query.type == "TXT" and query.name.startswith(_PREFIX)
+    ]
+
+
 def _seen_by(world: World) -> dict[str, Any]:
     """Tell what API and name servers saw of the run."""
     calls = world.alidns.calls
-    of_the_ca = {
-        query.name
-        for query in world.resolver.queries
-        if query.server == FOR_THE_CA and query.type == "TXT"
-    }
+    of_the_ca = {query.name for query in _of_the_ca(world)}
     to_resolver = [query for query in world.resolver.queries if query.server == ADDRESS]
     looks = [
         query
         for query in world.nameservers.queries
         if query.name.startswith(_PREFIX) and query.type == "TXT"
     ]
+    questions = _questions(world)
     return {
         "calls": len(calls),
         "refused": sum(call.code == "LastOperationNotFinished" for call in calls),
         "busiest_second_of_calls": _busiest(call.started for call in calls),
         "connections": world.alidns.connections,
+        "questions": len(questions),
+        "busiest_second_of_questions": _busiest(query.at for query in questions),
         # The CA's resolver remembers: it asks for each name once.
         "queries": len(looks) - len(of_the_ca) + len(to_resolver),
-        "busiest_second_of_queries": _busiest(query.at for query in looks),
         "left": len(world.records.left()),
     }
+
+
+def _questions(world: World) -> list[Query]:
+    """Give all that the plugin asked the name servers of the zones, of whatever kind."""
+    asked = world.nameservers.delegations
+    addresses = {server.address for zone in world.all_zones for server in asked[zone.apex]}
+    return [
+        query
+        for query in world.nameservers.queries
+        if query.server in addresses and query.source not in (NEAR, NEAR_IPV6)
+    ]
 
 
 def _busiest(moments: Iterable[float]) -> int:

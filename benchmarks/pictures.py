@@ -9,7 +9,7 @@ import matplotlib as mpl
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 
-from benchmarks.cases import ONE_WRITE, SIZES, Case
+from benchmarks.cases import FAR, LOSSES, RTTS, USUAL, Case
 from benchmarks.contenders import CONTENDERS, OURS, PEERS
 
 if TYPE_CHECKING:
@@ -25,23 +25,23 @@ _OURS = "#c0392b"
 _GREYS = dict(zip(PEERS, ("#1f4e79", "#4a7fb0", "#7f8c8d", "#3d5a45")))
 _MARKERS = dict(zip([OURS, *PEERS], "os^vD"))
 _ZONES = {1: "#c0392b", 10: "#1f4e79", 100: "#3d7a4e"}
-_BY_NAMES = [case for case in SIZES if case.zones == 1]
+_WORST = [case for case in FAR if (case.rtt, case.lost) == (RTTS[-1], LOSSES[-1])]
 
 
 def draw_speed(runs: Runs, file: Path) -> None:
     """Draw the seconds above the floor, by the number of names."""
     figure, axes = pyplot.subplots(figsize=(7.2, 4.2), layout="constrained")
     for name in PEERS:
-        _line(axes, runs, name, _BY_NAMES, color=_GREYS[name], linewidth=1.2)
-    serial = [case for case in ONE_WRITE if case.zones == 1]
-    _line(axes, runs, OURS, serial, label=" (one write at a time)", color=_OURS, ls=":")
-    _line(axes, runs, OURS, _BY_NAMES, color=_OURS, linewidth=2.2)
-    lag = _BY_NAMES[0].lag
+        _line(axes, runs, name, USUAL, color=_GREYS[name], linewidth=1.2)
+    _line(axes, runs, OURS, _WORST, label=f" ({_WORST[0].distance})", color=_OURS, ls=":")
+    _line(axes, runs, OURS, USUAL, color=_OURS, linewidth=2.2)
+    lag = USUAL[0].lag
     axes.axhline(lag, color="#999999", linewidth=0.8, linestyle="--")
     axes.annotate(f"slowest name server: {lag:g} s", (100, lag), (0, -11), ha="right", **_SMALL)
     _log(axes)
     axes.set(xlabel="names in the certificate", ylim=(1, None))
-    axes.set_title("Seconds above a plugin that does nothing", loc="left", fontsize=10)
+    title = f"Seconds above a plugin that does nothing; name servers {USUAL[0].distance}"
+    axes.set_title(title, loc="left", fontsize=10)
     axes.legend(frameon=False, fontsize=8)
     _save(figure, file)
 
@@ -66,7 +66,7 @@ def draw_growth(orders: list[dict[str, Any]], file: Path) -> None:
         "seconds, start of Python included": "seconds",
         "API calls": "calls",
         "peak memory, MiB": "memory",
-        "DNS questions in the busiest second": "busiest_second_of_queries",
+        "DNS questions in the busiest second": "busiest_second_of_questions",
     }
     for axes, (title, figure_of) in zip(grid.flat, panels.items()):
         for zones, color in _ZONES.items():

@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks import pictures
-from benchmarks.cases import LAGS, LATENCIES, ONE_WRITE, SIZES, Case
+from benchmarks.cases import FAR, LAGS, LATENCIES, ONE_WRITE, SIZES, USUAL, Case
 from benchmarks.contenders import CONTENDERS, FLOOR, OURS, PEERS, PLAIN
 
 Run = dict[str, Any]
@@ -23,16 +23,19 @@ class Runs:
     def __init__(self, runs: Iterable[Run]) -> None:
         self._runs: dict[tuple[str, Case], list[Run]] = {}
         for run in runs:
-            case = case_of(run)
-            self._runs.setdefault((run["contender"], case), []).append(run)
+            self._runs.setdefault((run["contender"], Case.of(run["case"])), []).append(run)
 
     def of(self, contender: str, case: Case) -> list[Run]:
         """Give the runs that obtained the certificate."""
         return [run for run in self._runs.get((contender, case), []) if run["ok"]]
 
+    def measured(self, contender: str, case: Case) -> int:
+        """Give the number of runs, whatever came of them."""
+        return len(self._runs.get((contender, case), []))
+
     def failed(self, contender: str, case: Case) -> bool:
         """Tell whether there were runs, and none obtained the certificate."""
-        return (contender, case) in self._runs and not self.of(contender, case)
+        return self.measured(contender, case) > 0 and not self.of(contender, case)
 
     def typical(self, contender: str, case: Case, what: str) -> float | None:
         """Give the median of one figure; None if nothing was measured."""
@@ -47,11 +50,6 @@ class Runs:
         return None if floor is None or seconds is None else seconds - floor
 
 
-def case_of(run: Run) -> Case:
-    """Give the case of a run."""
-    return Case(**{**run["case"], "lags": tuple(float(lag) for lag in run["case"]["lags"])})
-
-
 def median_of(runs: Sequence[Run], what: str) -> float | None:
     """Give the median of one figure of some runs."""
     return median(run[what] for run in runs) if runs else None
@@ -59,20 +57,24 @@ def median_of(runs: Sequence[Run], what: str) -> float | None:
 
 def write(results: dict[str, Any], folder: Path) -> None:
     """Write everything that can be said into a folder."""
+    found = {part: measured["found"] for part, measured in results["parts"].items()}
     blocks = {"made": [_made(results)]}
-    if "runs" in results:
-        runs = Runs(results["runs"])
+    if "table" in found:
+        runs = Runs(found["table"])
         blocks["speed"] = _speed(runs, results["not_measured"])
-        blocks["summary"] = _summary(runs)
         blocks["costs"] = _costs(runs)
+    if "far" in found:
+        runs = Runs(found["far"])
+        blocks["far"] = _far(runs)
+        blocks["summary"] = _summary(runs)
         pictures.draw_speed(runs, folder / "speed.svg")
-    if "growth" in results:
-        blocks["growth"] = _growth(results["growth"])
-        pictures.draw_growth(results["growth"], folder / "growth.svg")
-    if "startup" in results:
-        blocks["startup"] = _startup(results["startup"])
-    if "breakdown" in results:
-        blocks["breakdown"] = _breakdown(results["breakdown"])
+    if "growth" in found:
+        blocks["growth"] = _growth(found["growth"])
+        pictures.draw_growth(found["growth"], folder / "growth.svg")
+    if "startup" in found:
+        blocks["startup"] = _startup(found["startup"])
+    if "breakdown" in found:
+        blocks["breakdown"] = _breakdown(found["breakdown"])
     text = "".join(
         f".. begin {name}\n\n" + "\n".join(lines) + f"\n\n.. end {name}\n\n"
         for name, lines in blocks.items()
@@ -111,17 +113,27 @@ def _made(results: dict[str, Any]) -> str:
     cores, python, certbot = (versions.pop(key) for key in ("cores", "Python", "certbot"))
     ours = versions.pop(OURS)
     others = ", ".join(f"{name} {version}" for name, version in versions.items())
-    how = "with few runs" if results["quick"] else f"in {results['minutes']:.0f} minutes"
     return (
-        f"Measured {results['made']} {how}: Certbot {certbot}, certbot-dns-aliyun {ours}, "
+        f"Measured {_when(results['parts'])}: Certbot {certbot}, certbot-dns-aliyun {ours}, "
         f"{others}; Python {python}, {cores} cores."
     )
+
+
+def _when(parts: dict[str, Any]) -> str:
+    """Say when what was measured: in one go, or part by part."""
+    together: dict[str, list[str]] = {}
+    for part, measured in parts.items():
+        how = "with few runs" if measured["quick"] else f"in {measured['minutes']:.0f} minutes"
+        together.setdefault(f"{measured['made']} {how}", []).append(part)
+    if len(together) == 1:
+        return next(iter(together))
+    return "; ".join(f"{', '.join(those)} {when}" for when, those in together.items())
 
 
 def _speed(runs: Runs, not_measured: dict[str, str]) -> list[str]:
     lines = []
     for group in (SIZES, ONE_WRITE, LAGS, LATENCIES):
-        cases = [case for case in group if runs.of(OURS, case)]
+        cases = [case for case in group if runs.measured(OURS, case)]
         if cases:
             shared, own = _told_apart(cases)
             rows = [[name, *_speed_row(runs, case)] for name, case in zip(own, cases)]
@@ -143,26 +155,57 @@ def _told_apart(cases: Sequence[Case]) -> tuple[str, list[str]]:
 
 def _speed_row(runs: Runs, case: Case) -> list[str]:
     ours = runs.above_floor(OURS, case)
-    peers = [runs.above_floor(name, case) for name in PEERS]
+    peers = [runs.above_floor(name, case.of_peers) for name in PEERS]
     best = min((seconds for seconds in peers if seconds is not None), default=None)
     return [
         _number(runs.typical(FLOOR, case.floor, "seconds"), 1),
-        _number(ours, 2),
+        _own(runs, case, ours),
         *(
-            "refused" if runs.failed(name, case) else _number(seconds, 1)
+            "refused" if runs.failed(name, case.of_peers) else _number(seconds, 1)
             for name, seconds in zip(PEERS, peers)
         ),
         _number(best / ours if best and ours else None, 1),
     ]
 
 
+def _own(runs: Runs, case: Case, seconds: float | None) -> str:
+    """Give the seconds of ours, and how many of the runs they are from if some failed."""
+    ok, measured = len(runs.of(OURS, case)), runs.measured(OURS, case)
+    if measured and not ok:
+        return "failed"
+    return _number(seconds, 2) + (f" ({ok} of {measured} runs)" if ok < measured else "")
+
+
+def _far(runs: Runs) -> list[str]:
+    """Give the table of far name servers: the others' figures are the same for one order."""
+    head = ["Order", "RTT, ms", "lost", "floor", "ours", "less lag", "questions", "budget"]
+    rows = []
+    for case in FAR:
+        if not runs.measured(OURS, case):
+            continue
+        seconds = runs.above_floor(OURS, case)
+        floor, ours, *others = _speed_row(runs, case)
+        rows.append(
+            [
+                case.what,
+                f"{1000 * case.rtt:.0f}",
+                f"{100 * case.lost:.0f} %",
+                floor,
+                ours,
+                _number(None if seconds is None else seconds - case.lag, 2),
+                _number(runs.typical(OURS, case, "questions"), 0),
+                str(case.budget),
+                *others,
+            ]
+        )
+    return table([*head, *map(_short, PEERS), "times"], rows)
+
+
 def _summary(runs: Runs) -> list[str]:
-    """Give the table for the README: orders by their size."""
-    rows: list[list[str]] = []
-    for case in SIZES:
-        if runs.of(OURS, case):
-            rows.append([case.what, *_speed_row(runs, case)[1:]])
-    return table(["Order", "certbot-dns-aliyun 3", *map(_short, PEERS), "times faster"], rows)
+    """Give the table for the README: what a user meets."""
+    head = ["Order", "certbot-dns-aliyun 3", *map(_short, PEERS), "times faster"]
+    cases = [case for case in USUAL if runs.measured(OURS, case)]
+    return table(head, [[case.what, *_speed_row(runs, case)[1:]] for case in cases])
 
 
 def _costs(runs: Runs) -> list[str]:
@@ -190,14 +233,14 @@ def _costs(runs: Runs) -> list[str]:
 
 def _growth(orders: list[Run]) -> list[str]:
     head = ["Names", "Zones", "look-ups", "adding", "waiting", "removing", "calls", "busiest s"]
-    head += ["queries", "busiest s", "CPU s", "peak MiB"]
+    head += ["questions", "budget", "busiest s", "CPU s", "peak MiB"]
     rows = []
     for run in orders:
-        case = case_of(run)
+        case = Case.of(run["case"])
         phases = [_number(run[phase], 2) for phase in ("prepare", "add", "wait", "remove")]
         names = f"{case.names}" + (" (no rate limit)" if run["rate"] else "")
         counts = [str(run["calls"]), str(run["busiest_second_of_calls"])]
-        counts += [str(run["queries"]), str(run["busiest_second_of_queries"])]
+        counts += [str(run["questions"]), str(case.budget), str(run["busiest_second_of_questions"])]
         cost = [_number(run["cpu"], 1), _number(run["memory"], 0)]
         rows.append([names, str(case.zones), *phases, *counts, *cost])
     return table(head, rows)

@@ -263,8 +263,8 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         "nothing is asked through it. Let this machine's questions to port 53 pass, or leave it: "
         "the fixed wait is ``--dns-aliyun-propagation-seconds``.",
         ("answers with authority for it (",): "The name servers can be reached, and do not serve "
-        "the zone: each has its own words in the parentheses. REFUSED and answers without authority "
-        "mean that the zone is not there (any more); SERVFAIL mostly passes.",
+        "the zone: each has its own words in the parentheses. REFUSED and answers without "
+        "authority mean that the zone is not there (any more); SERVFAIL mostly passes.",
         (
             "at that name; remove old values",
             "so a CA may never see the one",

@@ -49,6 +49,9 @@ class NoDns:
     def is_public_zone(self, zone: str, name: str) -> bool:
         return True
 
+    def place_by_resolver(self, unread: Place) -> Place | None:
+        return None
+
     def close(self) -> None:
         pass
 

@@ -98,7 +98,7 @@ def test_a_resolver_that_gives_false_name_servers(make_world: MakeWorld) -> None
         world.resolver.lie(server.name, "A", address_rr(server.name, false.address))
     outcome = world.issue("example.com", options=BLIND_FOR_A_SECOND)
     assert_issued(outcome, world, "example.com")
-    assert "No name server of example.com can be asked" in screen(outcome)
+    assert "No name server of example.com answers with authority for it" in screen(outcome)
 
 
 def test_name_servers_without_the_zone_are_told_by_name(make_world: MakeWorld) -> None:

@@ -17,6 +17,8 @@ NEWEST   := $(lastword $(CERTBOTS))
 # interface, and the newest. The others run in `make nightly`.
 USUAL    := 1.12.0 1.21.0 2.1.0 $(NEWEST)
 VERSIONS := $(or $(CERTBOT),$(USUAL))
+# Programs and their packages that only `make nightly` needs.
+RESOLVERS := named:bind9 dnsmasq:dnsmasq-base pdns_recursor:pdns-recursor
 BENCHED  := $(basename $(notdir $(wildcard benchmarks/venvs/*.txt)))
 BIN      := build/venv/bin
 # Who is not root becomes it in a user namespace; the tests make their own namespaces in there.
@@ -86,7 +88,8 @@ e2e: ## the tests of the whole, under each Certbot
 			$(PYTEST) -m alone tests/end_to_end || [ $$? = 5 ] || failed="$$failed $$version"; \
 		fi; \
 		echo "End-to-end tests under Certbot $$version"; \
-		[ $$version = $(NEWEST) ] && these='not alone' || these='not alone and not newest'; \
+		these='not alone and not nightly'; \
+		[ $$version = $(NEWEST) ] || these="$$these and not newest"; \
 		$(PYTEST) -n $(WORKERS) -m "$$these" tests/end_to_end || failed="$$failed $$version"; \
 	done; \
 	[ -z "$$failed" ] || { echo "Failed under Certbot$$failed"; exit 1; }
@@ -95,11 +98,13 @@ demo: ## a certificate issued and renewed before your eyes, without any account
 	$(call prepare,build/venv/stamp build/certbot-$(NEWEST)/stamp)
 	@$(AS_ROOT) $(BIN)/python -m tests.demo
 
-nightly: ## the property tests and the fuzzing, many times over, and the other Certbots
+nightly: ## the property tests and the fuzzing, many times over, other resolvers and Certbots
 	$(call prepare,build/venv/dev build/certbot-$(NEWEST)/stamp)
 	@$(MAKE) --no-print-directory unit PYTHONS='$(EVERY)'
 	HYPOTHESIS_PROFILE=nightly $(PYTEST) -n $(WORKERS) --timeout 3600 \
 		tests/unit tests/end_to_end/test_properties.py
+	tools/install-missing $(PYTHON) $(RESOLVERS)
+	$(PYTEST) -m nightly tests/end_to_end
 	@for version in $(filter-out $(USUAL),$(CERTBOTS)); do \
 		$(MAKE) --no-print-directory e2e CERTBOT=$$version || exit; \
 	done

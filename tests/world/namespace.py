@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 
 CLONE_NEWNS = 0x00020000
@@ -71,8 +72,16 @@ def write_hosts(hosts: str = HOSTS) -> None:
     Path("/etc/hosts").write_text(hosts)
 
 
+def write_resolv_conf(data: bytes = RESOLV_CONF.encode()) -> None:
+    """Change what /etc/resolv.conf says inside."""
+    if not _inside:
+        raise RuntimeError("enter() comes first")
+    Path("/etc/resolv.conf").write_bytes(data)
+
+
+@cache
 def add_address(address: str) -> None:
-    """Give the interface an address; an IPv6 address is local only then, whereas all of
+    """Give the interface an address, once; an IPv6 address is local only then, whereas all of
     127.0.0.0/8 is local anyway."""
     whole = [f"{address}/128", "nodad"] if ":" in address else [f"{address}/32"]
     command = ["ip", "address", "replace", *whole, "dev", "lo"]

@@ -21,6 +21,9 @@ import dns.query
 import dns.rcode
 
 from . import namespace
+from .alidns import ADDRESS as API_ADDRESS
+from .alidns import HOST as API
+from .nameservers import Server
 from .resolver import ADDRESS
 from .world import ROOT_SERVER, World
 
@@ -80,7 +83,7 @@ write-pid=no
 security-poll-suffix=
 setuid=
 setgid=
-socket-dir={{folder}}
+socket-dir=.
 hint-file={{hints}}
 local-address={ADDRESS}
 query-local-address={ADDRESS}
@@ -93,10 +96,7 @@ threads=1
 """
 
 DNSMASQ = f"""
-keep-in-foreground
-user=root
-group=root
-pid-file=
+no-daemon
 no-resolv
 no-hosts
 bind-interfaces
@@ -182,8 +182,11 @@ def find(program: str) -> str | None:
 
 
 def replace_resolver(world: World, name: str) -> RealResolver:
-    """Let a real resolver be the machine's, instead of the world's own."""
+    """Let a real resolver be the machine's, instead of the world's own; by it the API is found,
+    too."""
     world.resolver.behave("missing")
+    aliyuncs = world.add_zone("aliyuncs.com", [Server(lag=0.0)], hosted=False)
+    aliyuncs.add(API.partition(".")[0], API_ADDRESS, "A")
     if name == "dnsmasq":
         world.resolver.open_desk(BEHIND_DNSMASQ)
     namespace.add_address(ADDRESS)  # BIND listens where an interface has an address, alone

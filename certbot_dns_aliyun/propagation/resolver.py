@@ -107,7 +107,7 @@ class _Server:
 
 
 @dataclass
-class _Record:
+class _History:
     """How questions of one type have fared: some resolvers drop or refuse types that are rare.
 
     :ivar silent_since: when the first one was asked since which nothing was heard; 0 for none
@@ -165,7 +165,10 @@ class Resolver:
         whole = conf.timeout * conf.attempts * len(self._servers)
         self._patience = min(max(whole, _SHORTEST_PATIENCE), _LONGEST_PATIENCE)
         self._first = itertools.cycle(range(len(self._servers))) if conf.rotate else None
-        self._records: dict[dns.rdatatype.RdataType, _Record] = {}
+        self._has_answered = False
+        #: Of all types, until the first answer; of each afterwards.
+        self._history = _History()
+        self._histories: dict[dns.rdatatype.RdataType, _History] = {}
 
     @property
     def addresses(self) -> list[str]:
@@ -176,20 +179,24 @@ class Resolver:
         self, name: dns.name.Name, kind: dns.rdatatype.RdataType
     ) -> dns.message.Message | None:
         """Give the response for a name, be it that there is no such name; None if none came."""
-        record = self._records.setdefault(kind, _Record())
-        is_silent = record.is_silent()
-        if not self._servers or time.monotonic() < record.left_alone_until:
+        history = self._history_of(kind)
+        is_silent = history.is_silent()
+        if not self._servers or time.monotonic() < history.left_alone_until:
             return None
-        record.silent_since = record.silent_since or time.monotonic()
+        history.silent_since = history.silent_since or time.monotonic()
         look_up = _LookUp(self._in_order(), self._traffic, self._timeout, name, kind)
         response = await look_up.run(
             _GLANCE if is_silent else self._patience,
-            _PAUSES[:1] if is_silent or record.failures >= _FAILURES_THAT_LAST else _PAUSES,
+            _PAUSES[:1] if is_silent or history.failures >= _FAILURES_THAT_LAST else _PAUSES,
         )
-        record.note(response is not None, look_up.has_heard)
+        self._has_answered |= response is not None
+        self._history_of(kind).note(response is not None, look_up.has_heard)
         if response is None:
             logger.debug("No answer of a resolver for %s %s: %s", name, kind.name, look_up)
         return response
+
+    def _history_of(self, kind: dns.rdatatype.RdataType) -> _History:
+        return self._histories.setdefault(kind, _History()) if self._has_answered else self._history
 
     def _in_order(self) -> list[_Server]:
         """Give the one first that answered last, unless it has failed since."""

@@ -185,6 +185,15 @@ def test_a_resolver_that_refuses_a_type_costs_seconds_once(
     assert is_answered(clock, some, "example.com", dns.rdatatype.NS)
 
 
+def test_a_resolver_that_drops_a_type_costs_seconds_once(clock: Clock, internet: Internet) -> None:
+    internet.treat(ONE, lost, kind="SOA")
+    some = resolver(ONE)
+    assert is_answered(clock, some, "example.com", dns.rdatatype.NS)
+    assert not any(is_answered(clock, some) for _ in range(20))
+    assert clock.elapsed < 11.0
+    assert is_answered(clock, some, "www.example.com", dns.rdatatype.NS)
+
+
 def test_a_failure_beside_a_slow_answer(clock: Clock, internet: Internet) -> None:
     internet.delays[ONE] = 4.0
     internet.treat(TWO, servfail)
@@ -209,7 +218,9 @@ def test_nobody_there_costs_that_once(clock: Clock, internet: Internet) -> None:
 
     async def ask_many() -> list[dns.message.Message | None]:
         names = [f"host{number}.example.com" for number in range(50)]
-        return [*await asyncio.gather(*(ask(some, n) for n in names)), *[await ask(some)] * 20]
+        at_once = await asyncio.gather(*(ask(some, name) for name in names))
+        kinds = (dns.rdatatype.SOA, dns.rdatatype.NS, dns.rdatatype.A, dns.rdatatype.AAAA)
+        return [*at_once, *[await ask(some, kind=kind) for kind in kinds * 5]]
 
     assert not any(clock.run(ask_many()))
     assert clock.elapsed < 13.0

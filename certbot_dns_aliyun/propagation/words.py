@@ -99,13 +99,13 @@ def progress(watches: list[ZoneWatch]) -> str:
 
 
 def progress_line(watches: list[ZoneWatch], waited: float) -> str:
-    """Say the same in one line, with the address that lacks most."""
+    """Say the same in less than eighty columns, with the name server that lacks most."""
     complete, lacking = _counted(watches)
     left = [f for watch in watches for f in watch.followers if not f.is_complete]
     slowest = max(left, key=lambda f: len(f.missing), default=None)
-    of = f"{complete} of {complete + len(lacking)} name server addresses serve all TXT records"
-    by_name = f"; waiting for {slowest.server}" if slowest else ""
-    return f"{of}, after {waited:.1f} seconds{by_name}"
+    by_name = f", waiting for {slowest.server.name}" if slowest else ""
+    addresses = f"{complete} of {complete + len(lacking)} addresses"
+    return f"{addresses} serve all records, {waited:.1f} s{by_name}"
 
 
 def _counted(watches: list[ZoneWatch]) -> tuple[int, list[tuple[NameServer, str]]]:

@@ -266,8 +266,7 @@ def test_who_was_stopped_for_an_hour_looks_again_before_judging(
 def test_progress_names_the_slowest(clock: Clock) -> None:
     zone, _ = watch(clock, [Server(), Server([after(9999)])], names=3, limits=Limits(5.0, 5.0, 5.0))
     line = progress_line([zone], 5.0)
-    assert line.startswith("1 of 2 name server addresses serve all TXT records, after 5.0 seconds")
-    assert line.endswith("waiting for dns2.hichina.com (192.0.2.2)")
+    assert line == "1 of 2 addresses serve all records, 5.0 s, waiting for dns2.hichina.com"
 
 
 vices = st.fixed_dictionaries(

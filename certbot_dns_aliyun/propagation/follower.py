@@ -41,6 +41,8 @@ _LAST_LOOK = 4
 _SHORTEST_PAUSE = 0.1
 _LONGEST_PAUSE = 2.0
 _PAUSE_SHARE = 0.05
+#: Seconds to which the lag is worth knowing.
+_PRECISION = 0.1
 #: Seconds at least that nothing is done when nothing is due.
 _SHORTEST_REST = 0.01
 #: How many times as long they are where another address of the zone is asked often, and the seconds
@@ -136,6 +138,8 @@ class Follower:
         self._lag: float | None = None
         self._asked_at: float | None = None
         self._youngest_at = 0.0
+        #: The greatest age at which a record was not served.
+        self._too_young = 0.0
         self._restraint = 0
         self._unanswered_since: float | None = None
         self._unanswered_looks = 0
@@ -240,13 +244,27 @@ class Follower:
         if lag is None:
             return list(self.missing)[:1] if self.is_eager or self._until_relief() <= 0 else []
         now = time.monotonic()
-        due = [name for name in self.missing if now - self._wanted[name].added_at >= lag]
-        youngest = next(reversed(list(self.missing)), None)
-        if youngest and youngest not in due[-1:] and self._clock.now() >= self._youngest_at:
-            # Records may come in batches, however old each of them is.
-            self._youngest_at = self._clock.now() + 2 * self._sharing * self._pause()
-            due.append(youngest)
+        ages = {name: now - self._wanted[name].added_at for name in self.missing}
+        due = [name for name, age in ages.items() if age >= lag]
+        due += self._younger({name: age for name, age in ages.items() if age < lag}, lag)
         return due[: _RESTRAINED[self._restraint][0]]
+
+    def _younger(self, ages: dict[str, float], lag: float) -> list[str]:
+        """Give a record to ask for although it is not due: the lag may be less than what is known.
+
+        The first record that is seen may have been served for long; and records may come in
+        batches, however old each of them is.
+        """
+        if not ages or min(ages.values()) > lag - _PRECISION:
+            return []  # all are due in a moment
+        between = [name for name, age in ages.items() if age > self._too_young]
+        if between and lag - self._too_young > _PRECISION:
+            middle = (self._too_young + lag) / 2
+            return [min(between, key=lambda name: abs(ages[name] - middle))]
+        if self._clock.now() >= self._youngest_at:
+            self._youngest_at = self._clock.now() + 4 * self._sharing * self._pause()
+            return [min(ages, key=lambda name: ages[name])]
+        return []
 
     def _least_lag(self) -> float | None:
         known = (self._lag, self.contact.lag, self.zone_lag)
@@ -343,6 +361,8 @@ class Follower:
                 stir()
         if self._lag is not None:
             self._lag = min(self._lag, age)
+        if age < self._too_young:
+            self._too_young = 0.0
 
     def _denied(self, name: str, age: float) -> None:
         if name not in self.missing:
@@ -351,6 +371,7 @@ class Follower:
             self.is_complete = False
             self.contact.disagrees = True
             self.stir()
+        self._too_young = max(self._too_young, age)
         lag = self._least_lag()
         if lag is not None and age >= lag:
             self._lag = age + self._pause()

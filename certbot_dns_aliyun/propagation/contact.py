@@ -14,8 +14,9 @@ from typing import Callable
 
 import dns.rdatatype
 
-from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply, Way, ask
+from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply, ask
 from certbot_dns_aliyun.propagation.traffic import Traffic
+from certbot_dns_aliyun.propagation.wire import RoundTrip, Way
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +56,7 @@ class Contact:
         self.intercepted: bool | None = None
         self.probe: asyncio.Task[Outcome | None] | None = None
         self._traffic = traffic
-        self._round_trip = 0.0
-        self._deviation = 0.0
+        self._round_trip = RoundTrip()
         self._failed = 0
         self._rounds = 0
         self._failed_at = 0.0
@@ -74,9 +74,10 @@ class Contact:
 
     def _timeout(self, way: Way) -> float:
         usual = _FIRST_TIMEOUT
-        if self._round_trip:
+        mean = self._round_trip.mean
+        if mean:
             # Half a round trip at least above the mean: who is late is asked twice.
-            usual = self._round_trip + max(4 * self._deviation, self._round_trip / 2, 0.05)
+            usual = mean + max(4 * self._round_trip.deviation, mean / 2, 0.05)
         patience = 2.0 ** (self._failed + self._rounds)
         legs = 2 if way is Way.TCP else 1  # the connection takes a round trip more
         return min(max(legs * usual, _SHORTEST_TIMEOUT) * patience, _LONGEST_TIMEOUT)
@@ -122,12 +123,7 @@ class Contact:
         return reply
 
     def _answered(self, way: Way, seconds: float) -> None:
-        seconds /= 2 if way is Way.TCP else 1
-        if self._round_trip:
-            self._deviation += (abs(seconds - self._round_trip) - self._deviation) / 4
-            self._round_trip += (seconds - self._round_trip) / 8
-        else:
-            self._round_trip, self._deviation = max(seconds, 1e-3), seconds / 2
+        self._round_trip.took(seconds, way)
         self._answered_at, self._rounds = time.monotonic(), 0
         if way is self.way:
             self._failed = 0

@@ -19,8 +19,9 @@ import dns.name
 import dns.rdatatype
 
 from certbot_dns_aliyun.propagation import resolv_conf
+from certbot_dns_aliyun.propagation.awake import AwakeClock
 from certbot_dns_aliyun.propagation.contact import Contact
-from certbot_dns_aliyun.propagation.question import NameServer
+from certbot_dns_aliyun.propagation.question import NameServer, text_of
 from certbot_dns_aliyun.propagation.resolver import Resolver
 from certbot_dns_aliyun.propagation.traffic import Traffic
 
@@ -40,10 +41,12 @@ class Discovery:
 
     :param resolvers: addresses and ports of the resolvers to ask; empty for the machine's own
     :ivar traffic: in which all questions of the run are asked
+    :ivar clock: by which the run's patience is measured, while somebody lets it tick
     """
 
     def __init__(self, resolvers: Sequence[tuple[str, int]] = ()) -> None:
         self.traffic = Traffic()
+        self.clock = AwakeClock()
         self._resolver = _make_resolver(resolvers, self.traffic)
         self._asked: dict[tuple[dns.name.Name, int], asyncio.Task[dns.message.Message | None]] = {}
         self._contacts: dict[tuple[str, int], Contact] = {}
@@ -52,11 +55,6 @@ class Discovery:
     def resolvers(self) -> list[str]:
         """Addresses of the resolvers that are asked."""
         return self._resolver.addresses
-
-    @property
-    def has_resolver(self) -> bool:
-        """Whether there is anybody to ask."""
-        return bool(self.resolvers)
 
     def contact(self, server: NameServer) -> Contact:
         """Give what is known of an address, the same for whoever asks it in this run."""
@@ -76,7 +74,7 @@ class Discovery:
             response = await self._ask(above, dns.rdatatype.SOA)
             owner = _soa_owner(response, above) if response else None
             if owner is not None and len(owner) > 2:
-                return _text(owner)
+                return text_of(owner)
             above = above.parent()
         return None
 
@@ -84,7 +82,7 @@ class Discovery:
         """Find every address of every name server of a zone; none if the resolver does not tell."""
         response = await self._ask(dns.name.from_text(zone), dns.rdatatype.NS)
         names = {
-            _text(record.target)
+            text_of(record.target)
             for rrset in (response.answer if response else [])
             if rrset.rdtype == dns.rdatatype.NS
             for record in rrset
@@ -111,7 +109,7 @@ class Discovery:
         response = await self._resolver.ask(owner, dns.rdatatype.CNAME)
         for rrset in response.answer if response else []:
             if rrset.rdtype == dns.rdatatype.CNAME and rrset.name == owner:
-                return _text(next(iter(rrset)).target)
+                return text_of(next(iter(rrset)).target)
         return None
 
     async def _addresses(self, name: str, known: list[str]) -> list[NameServer]:
@@ -203,7 +201,3 @@ def _soa_owner(response: dns.message.Message, name: dns.name.Name) -> dns.name.N
         if rrset.rdtype == dns.rdatatype.SOA and name.is_subdomain(rrset.name):
             return rrset.name
     return None
-
-
-def _text(name: dns.name.Name) -> str:
-    return name.to_text(omit_final_dot=True).lower()

@@ -275,7 +275,9 @@ class Follower:
         if lag is None:
             return self._until_relief()
         oldest = min(self._wanted[name].added_at for name in self.missing)
-        return min(oldest + lag - time.monotonic(), self._youngest_at - self._clock.now())
+        until_oldest = oldest + lag - time.monotonic()
+        until_youngest = self._youngest_at - self._clock.now()
+        return min(until_oldest, until_youngest) if until_youngest > 0 else until_oldest
 
     def _until_relief(self) -> float:
         """Give the seconds until an address is asked that is not the one asked often."""
@@ -309,7 +311,6 @@ class Follower:
             some = random.sample(names, len(names)) * (at_once // len(names) + 1)
             denied, answered = await self._ask(some[:at_once])
             if denied:
-                self.contact.disagrees = True
                 return True
             if 2 * answered >= at_once:
                 more, at_once = more - at_once, 2 * at_once

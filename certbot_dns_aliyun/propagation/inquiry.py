@@ -15,7 +15,6 @@ from collections.abc import Iterable, Mapping, Sequence
 import dns.rdatatype
 
 from certbot_dns_aliyun.names import is_within
-from certbot_dns_aliyun.propagation.awake import AwakeClock
 from certbot_dns_aliyun.propagation.contact import Contact
 from certbot_dns_aliyun.propagation.discovery import Discovery
 from certbot_dns_aliyun.propagation.interception import obstacle
@@ -59,8 +58,8 @@ async def first_useful(
     replies: asyncio.Queue[tuple[NameServer, Reply]] = asyncio.Queue()
     waiting = random.sample(servers, len(servers))
     heard: dict[Contact, Outcome] = {}
-    clock = AwakeClock()
-    started, tasks = clock.now(), [asyncio.ensure_future(clock.tick())]
+    clock, tasks = discovery.clock, []
+    started = clock.now()
     try:
         head_start = _LONGEST_HEAD_START
         while clock.now() - started < _patience(heard, len(servers)):

@@ -19,19 +19,11 @@ _ROUNDS = 3
 _NOTHING_YET = Reply(Outcome.SILENT)
 
 
-async def is_intercepted(contact: Contact, zone: str) -> bool | None:
-    """Tell whether something in between answers in the place of a zone's name server.
+async def obstacle(contact: Contact, zone: str) -> Outcome | None:
+    """Give the reason not to ask a zone's name server for a validation name; None for none.
 
     All who want to know of one address share the questions.
-
-    :returns: None if that cannot be told, as there was no answer
     """
-    await obstacle(contact, zone)
-    return contact.intercepted if zone else False
-
-
-async def obstacle(contact: Contact, zone: str) -> Outcome | None:
-    """Give the reason not to ask a zone's name server for a validation name; None for none."""
     if not zone or contact.intercepted is False:
         return None
     if contact.intercepted:

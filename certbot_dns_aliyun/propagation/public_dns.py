@@ -11,7 +11,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from certbot_dns_aliyun.names import is_within
-from certbot_dns_aliyun.propagation.awake import AwakeClock
 from certbot_dns_aliyun.propagation.delegation import (
     Place,
     find_places,
@@ -58,9 +57,8 @@ class PublicDns:
         name_servers: Sequence[NameServer] = (),
     ) -> None:
         self._loop = Loop()
-        self._clock = AwakeClock()
-        self._loop.start(self._clock.tick())
         self._discovery = Discovery(resolvers)
+        self._loop.start(self._discovery.clock.tick())
         self._name_servers = name_servers
         self._lock = threading.Lock()
         self._places: dict[str, Future[list[Place]]] = {}
@@ -143,7 +141,7 @@ class PublicDns:
             wanted,
             limits,
             self._discovery.contact,
-            self._clock,
+            self._discovery.clock,
             second_opinion=None if self._name_servers else self._public_servers,
             sharing=sharing,
         )
@@ -162,7 +160,7 @@ class PublicDns:
     async def _find(self, name: str) -> list[Place]:
         try:
             finding = find_places(self._discovery, name)
-            return await self._clock.wait_for(finding, _PLACES_TIMEOUT)
+            return await self._discovery.clock.wait_for(finding, _PLACES_TIMEOUT)
         except asyncio.TimeoutError:
             logger.warning(
                 "Public DNS did not tell within %.0f seconds where %s is; if a CNAME record stands "
@@ -176,7 +174,7 @@ class PublicDns:
     async def _find_behind(self, unread: Place) -> Place | None:
         try:
             finding = place_by_resolver(self._discovery, unread)
-            return await self._clock.wait_for(finding, _PLACES_TIMEOUT)
+            return await self._discovery.clock.wait_for(finding, _PLACES_TIMEOUT)
         except asyncio.TimeoutError:
             return None
 

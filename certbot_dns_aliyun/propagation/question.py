@@ -6,7 +6,6 @@ import errno
 from dataclasses import dataclass, field
 from enum import Enum
 
-import dns.asyncquery
 import dns.exception
 import dns.flags
 import dns.message
@@ -15,6 +14,8 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
+from certbot_dns_aliyun.propagation.wire import Way, exchange, make_query
+
 #: How the names of Alibaba Cloud DNS' name servers end, dns1.hichina.com and ns1.alidns.com.
 ALIDNS_NAMES = (".hichina.com", ".alidns.com")
 #: And how those begin that take over when a domain has expired, and serve a page that says so.
@@ -22,8 +23,6 @@ _EXPIRED = "expirens"
 #: How the names of Alibaba Cloud ESA's name servers end, another product's.
 _ESA_NAMES = (".atrustdns.com", ".ialicdn.com")
 
-#: The largest UDP answer that passes every path (https://www.dnsflagday.net/2020/).
-_PAYLOAD = 1232
 #: What the system says where nothing leads to an address.
 _NO_ROUTE = frozenset(
     {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EINVAL}
@@ -51,14 +50,6 @@ class NameServer:
     def __str__(self) -> str:
         address = self.address if self.port == 53 else f"{self.address} port {self.port}"
         return address if self.name == self.address else f"{self.name} ({address})"
-
-
-class Way(Enum):
-    """How a question travels to a name server."""
-
-    UDP = "UDP"
-    TCP = "TCP"
-    PLAIN = "UDP without EDNS"
 
 
 class Outcome(Enum):
@@ -121,16 +112,14 @@ async def ask(
     :param timeout: seconds until the answer counts as lost
     :param recursive: ask for recursion, to see whether somebody does that here
     """
-    query = dns.message.make_query(
-        name, kind, use_edns=False if way is Way.PLAIN else 0, payload=_PAYLOAD
-    )
+    query = make_query(name, kind, way)
     if not recursive:
         query.flags &= ~dns.flags.RD
     try:
-        response = await _exchange(server, query, timeout, way)
+        response = await exchange(query, server.address, server.port, timeout, way)
         if response.rcode() == dns.rcode.FORMERR and query.edns >= 0:
             query.use_edns(False)  # a server that knows no EDNS (RFC 6891, 7)
-            response = await _exchange(server, query, timeout, way)
+            response = await exchange(query, server.address, server.port, timeout, way)
     except dns.message.Truncated as error:
         part = error.message()  # type: ignore[no-untyped-call]
         return Reply(Outcome.CUT, _judge(part, dns.name.from_text(name)).values)
@@ -141,22 +130,6 @@ async def ask(
     except OSError as error:
         return Reply(Outcome.UNREACHABLE if error.errno in _NO_ROUTE else Outcome.SILENT)
     return _judge(response, dns.name.from_text(name))
-
-
-async def _exchange(
-    server: NameServer, query: dns.message.Message, timeout: float, way: Way
-) -> dns.message.Message:
-    if way is Way.TCP:
-        return await dns.asyncquery.tcp(query, server.address, timeout=timeout, port=server.port)
-    return await dns.asyncquery.udp(
-        query,
-        server.address,
-        timeout=timeout,
-        port=server.port,
-        raise_on_truncation=True,
-        ignore_unexpected=True,
-        ignore_errors=True,
-    )
 
 
 def _judge(response: dns.message.Message, name: dns.name.Name) -> Reply:
@@ -178,10 +151,10 @@ def _judge(response: dns.message.Message, name: dns.name.Name) -> Reply:
             for record in rrset
         )
         aliases = [rrset for rrset in at_name if rrset.rdtype == dns.rdatatype.CNAME]
-        alias_of = _text(next(iter(aliases[0])).target) if aliases else None
+        alias_of = text_of(next(iter(aliases[0])).target) if aliases else None
         # After a CNAME record, the authority section is about its target.
         zones = _owners(at_name or response.authority, dns.rdatatype.SOA, name)
-        zone = _text(zones[0]) if zones else None
+        zone = text_of(zones[0]) if zones else None
     return Reply(outcome, values, alias_of, zone, servers, has_answer, offers_recursion)
 
 
@@ -201,15 +174,15 @@ def _referral(
     if response.answer or not zones:
         return None, {}
     servers: dict[str, list[str]] = {
-        _text(record.target): []
+        text_of(record.target): []
         for rrset in response.authority
         if rrset.rdtype == dns.rdatatype.NS and rrset.name == zones[0]
         for record in rrset
     }
     for rrset in response.additional:
-        if rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA) and _text(rrset.name) in servers:
-            servers[_text(rrset.name)] += [record.address for record in rrset]
-    return _text(zones[0]), servers
+        if rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA) and text_of(rrset.name) in servers:
+            servers[text_of(rrset.name)] += [record.address for record in rrset]
+    return text_of(zones[0]), servers
 
 
 def _owners(
@@ -218,5 +191,6 @@ def _owners(
     return [r.name for r in section if r.rdtype == kind and name.is_subdomain(r.name)]
 
 
-def _text(name: dns.name.Name) -> str:
+def text_of(name: dns.name.Name) -> str:
+    """Give a name in lower case and without a final dot."""
     return name.to_text(omit_final_dot=True).lower()

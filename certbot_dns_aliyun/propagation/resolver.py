@@ -17,7 +17,6 @@ from enum import Enum
 from typing import Any, Union
 
 import dns.asyncbackend
-import dns.asyncquery
 import dns.exception
 import dns.flags
 import dns.message
@@ -25,14 +24,12 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 
-from certbot_dns_aliyun.propagation.question import Way
 from certbot_dns_aliyun.propagation.resolv_conf import ResolvConf
 from certbot_dns_aliyun.propagation.traffic import Traffic
+from certbot_dns_aliyun.propagation.wire import RoundTrip, Way, exchange, make_query
 
 logger = logging.getLogger(__name__)
 
-#: The largest UDP answer that passes every path (https://www.dnsflagday.net/2020/).
-_PAYLOAD = 1232
 #: Seconds for all there is to one question, at least and at most, whatever resolv.conf says.
 _SHORTEST_PATIENCE = 5.0
 _LONGEST_PATIENCE = 12.0
@@ -81,25 +78,19 @@ class _Server:
     ways: tuple[Way, ...] = _WAYS[Way.UDP]
     answered_at: float = 0.0
     has_failed: bool = False  # since its last answer
-    round_trip: float = 0.0
-    deviation: float = 0.0
+    round_trip: RoundTrip = field(default_factory=RoundTrip)
     answers_udp: bool = False
 
     @property
     def head_start(self) -> float:
         """Seconds until a question to it is asked elsewhere, too (RFC 6298, in spirit)."""
-        if not self.round_trip:
+        if not self.round_trip.mean:
             return _FIRST_HEAD_START
-        usual = self.round_trip + 4 * self.deviation
+        usual = self.round_trip.mean + 4 * self.round_trip.deviation
         return min(max(usual, _SHORTEST_HEAD_START), _LONGEST_HEAD_START)
 
     def answered(self, way: Way, seconds: float) -> None:
-        seconds /= 2 if way is Way.TCP else 1  # the connection takes a round trip more
-        if self.round_trip:
-            self.deviation += (abs(seconds - self.round_trip) - self.deviation) / 4
-            self.round_trip += (seconds - self.round_trip) / 8
-        else:
-            self.round_trip, self.deviation = max(seconds, 1e-3), seconds / 2
+        self.round_trip.took(seconds, way)
         self.answered_at, self.has_failed = time.monotonic(), False
         self.answers_udp |= way is not Way.TCP
         if len(self.ways) > 1 and not (way is Way.TCP and self.answers_udp):
@@ -332,27 +323,13 @@ async def _exchange(
     timeout: float,
 ) -> dns.message.Message:
     """Ask once; again over TCP where the answer was cut, or without EDNS where that is unknown."""
-    query = dns.message.make_query(
-        name, kind, use_edns=False if way is Way.PLAIN else 0, payload=_PAYLOAD
-    )
+    query = make_query(name, kind, way)
     part: dns.message.Message | None = None
     while True:
         try:
-            if way is Way.TCP:
-                response = await dns.asyncquery.tcp(
-                    query, server.address, timeout=timeout, port=server.port
-                )
-            else:
-                response = await dns.asyncquery.udp(
-                    query,
-                    server.address,
-                    timeout=timeout,
-                    port=server.port,
-                    raise_on_truncation=True,
-                    ignore_unexpected=True,
-                    ignore_errors=True,
-                    backend=_Connected(),
-                )
+            response = await exchange(
+                query, server.address, server.port, timeout, way, _Connected()
+            )
         except dns.message.Truncated as error:
             part, way = error.message(), Way.TCP  # type: ignore[no-untyped-call]
             continue

@@ -13,7 +13,8 @@ import dns.rdatatype
 import pytest
 
 from certbot_dns_aliyun.propagation import contact, watch
-from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply, Way
+from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply
+from certbot_dns_aliyun.propagation.wire import Way
 from tests.unit.fake_time import START, Clock
 
 #: Tells whether a machine serves all values, so many seconds after the start.

@@ -301,5 +301,5 @@ def test_the_machines_resolvers_are_asked(
     read = resolv_conf.read
     monkeypatch.setattr(resolv_conf, "read", lambda: read(path, {}))
     assert Discovery().resolvers == addresses
-    assert Discovery().has_resolver
+    assert Discovery().resolvers
     assert Discovery([("192.0.2.2", 5353)]).resolvers == ["192.0.2.2"]

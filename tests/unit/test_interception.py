@@ -8,7 +8,7 @@ import dns.rdatatype
 import pytest
 
 from certbot_dns_aliyun.propagation.contact import Contact
-from certbot_dns_aliyun.propagation.interception import is_intercepted, obstacle
+from certbot_dns_aliyun.propagation.interception import obstacle
 from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply
 from certbot_dns_aliyun.propagation.traffic import Traffic
 
@@ -37,6 +37,11 @@ class Scripted(Contact):
         self.asked.append((name, recursive))
         await asyncio.sleep(0)
         return next(self.replies[name], self.last[name])
+
+
+async def is_intercepted(contact: Contact, zone: str) -> bool | None:
+    """Whether the obstacle is something in between; None where that could not be told."""
+    return {None: False, Outcome.INTERCEPTED: True}.get(await obstacle(contact, zone))
 
 
 def found_out(own: Reply | list[Reply], root: Reply | list[Reply]) -> bool | None:

@@ -13,7 +13,8 @@ import dns.query
 import dns.rcode
 import pytest
 
-from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply, Way, ask
+from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply, ask
+from certbot_dns_aliyun.propagation.wire import Way
 
 NAME = "_acme-challenge.example.com"
 SERVER = NameServer("ns1.alidns.com", "192.0.2.1")

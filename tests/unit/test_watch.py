@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Way
+from certbot_dns_aliyun.propagation.question import NameServer, Outcome
 from certbot_dns_aliyun.propagation.watch import Limits
+from certbot_dns_aliyun.propagation.wire import Way
 from certbot_dns_aliyun.propagation.words import hint
 from tests.unit.fake_servers import Server, Servers, after, between
 from tests.unit.fake_time import Clock

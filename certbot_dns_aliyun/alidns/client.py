@@ -115,8 +115,8 @@ class Client:
         try:
             return self._persist(once, effort)
         except AlidnsError as error:
-            error.maybe_done = maybe_done and error.verdict not in _NOTHING_DONE
-            raise
+            still_in_doubt = maybe_done and error.verdict not in _NOTHING_DONE
+            raise error.with_(maybe_done=still_in_doubt) from None
 
     def may_list(self, zone: str) -> bool:
         """Tell whether the API has not yet said that the access key may not list a zone."""
@@ -175,14 +175,14 @@ class Client:
             try:
                 return self._send(request, effort)
             except AlidnsError as error:
-                error.zone = zone
+                error = error.with_(zone=zone)
                 if error.verdict is Verdict.BUSY:
                     gate.was_busy(turn.was_alone)
                 elif error.verdict is Verdict.NOT_HERE or (
                     error.verdict is Verdict.DENIED and error.action == "AddDomainRecord"
                 ):
                     gate.close(error)
-                raise
+                raise error from None
 
     def _gate(self, zone: str) -> ZoneGate:
         with self._lock:
@@ -207,12 +207,11 @@ class Client:
                     raise
                 reply = send(request(), self._source.get(), self._host)
         except AlidnsError as error:
-            error.origin = error.origin or self._source.origin
             if error.verdict is Verdict.SLOW_DOWN:
                 self._rate.slow_down(sent_at)
             elif error.verdict not in PASSING:
                 effort.progressed()
-            raise
+            raise error.with_(origin=error.origin or self._source.origin) from None
         effort.progressed()
         return reply
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 
 class Verdict(Enum):
@@ -313,16 +314,28 @@ def clean_request_id(text: object) -> str:
 
 
 class AlidnsError(Exception):
-    """A call that did not succeed.
+    """A call that did not succeed: a value, which several threads and sentences may share.
 
     It holds nothing of the server's message, which may echo the access key id and the token.
 
     :ivar code: Alidns' error code, or one of our own for what happened before the API answered
-    :ivar verdict: what is to be done about it
     :ivar origin: where the access key came from
     :ivar retry_after: seconds that the server asked to wait, if it did
-    :ivar maybe_done: whether this call, or one before it, may have been carried out after all
+    :ivar maybe_done: whether this call, or one before it, may have been carried out after all; if
+        not told, what the code says of this call
     """
+
+    code: str
+    action: str
+    host: str
+    zone: str
+    status: int
+    request_id: str
+    retry_after: float | None
+    clock_offset: float | None
+    origin: str
+    detail: str
+    maybe_done: bool
 
     def __init__(
         self,
@@ -337,21 +350,45 @@ class AlidnsError(Exception):
         clock_offset: float | None = None,
         origin: str = "",
         detail: str = "",
+        maybe_done: bool | None = None,
     ) -> None:
         super().__init__(f"{action} {code}")
-        self.code = code
-        self.action = action
-        self.host = host
-        self.zone = zone
-        self.status = status
-        self.request_id = request_id
-        self.retry_after = retry_after
-        self.clock_offset = clock_offset
-        self.origin = origin
-        self.detail = detail
-        self.meaning = meaning_of(code, status)
-        self.verdict = self.meaning.verdict
-        self.maybe_done = self.verdict is Verdict.UNCLEAR or self.meaning is _UNKNOWN
+        if maybe_done is None:
+            meaning = meaning_of(code, status)
+            maybe_done = meaning.verdict is Verdict.UNCLEAR or meaning is _UNKNOWN
+        vars(self).update(
+            code=code,
+            action=action,
+            host=host,
+            zone=zone,
+            status=status,
+            request_id=request_id,
+            retry_after=retry_after,
+            clock_offset=clock_offset,
+            origin=origin,
+            detail=detail,
+            maybe_done=maybe_done,
+        )
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Leave the facts as they are; Python notes traceback and context at an exception."""
+        if not name.startswith("__"):
+            raise AttributeError(f"{name} is a fact; with_() gives an error with another one")
+        super().__setattr__(name, value)
+
+    def with_(self, **facts: Any) -> AlidnsError:
+        """Give the same error, with some facts in place of its own, to be raised anew."""
+        return AlidnsError(**{**vars(self), **facts})
+
+    @property
+    def meaning(self) -> Meaning:
+        """What its code means."""
+        return meaning_of(self.code, self.status)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What is to be done about it."""
+        return self.meaning.verdict
 
     def because(self) -> tuple[str, str]:
         """Give the reason, with the code behind it, and the advice for the user."""

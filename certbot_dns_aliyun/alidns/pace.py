@@ -5,7 +5,6 @@ Both limits are found out, not guessed, and what was found out holds for the res
 
 from __future__ import annotations
 
-import copy
 import threading
 import time
 from collections import deque
@@ -57,7 +56,7 @@ class ZoneGate:
                     if effort.called_off:
                         raise AlidnsError("called off")
                     if self._closed:
-                        raise copy.copy(self._closed)
+                        raise self._closed.with_()
                     if self._under_way < min(self._limit, self._share()):
                         break
                     self._changed.wait(0.5)

@@ -99,9 +99,8 @@ class LibrarySource(KeySource):
                     self._provider = self._make_provider()
                 got = self._provider.get_credentials()
             except AlidnsError as error:
-                error.origin = self.origin
-                error.maybe_done = False  # no record is involved
-                raise error from None
+                # No record is involved, so none may have been made.
+                raise error.with_(origin=self.origin, maybe_done=False) from None
             except errors.PluginError:
                 raise
             except OSError as error:

@@ -379,10 +379,10 @@ def _cannot_add(place: Place, refusals: list[AlidnsError]) -> errors.PluginError
     if telling.code == "no account":
         others = []
     if others and telling.verdict is Verdict.NOT_HERE:
-        telling.zone += f" (or {', '.join(others)})"
+        telling = telling.with_(zone=f"{telling.zone} (or {', '.join(others)})")
     elif others and telling.zone != place.zone:
         zones = ", ".join(error.zone for error in refusals)
-        telling.zone = f"ZONE, where ZONE is the one of {zones} that is hosted"
+        telling = telling.with_(zone=f"ZONE, where ZONE is the one of {zones} that is hosted")
     led = f" (a CNAME leads there: {' → '.join(place.chain)})" if len(place.chain) > 1 else ""
     if place.unread and telling.verdict in _OF_ANOTHER_PLACE:
         # The record may belong into another zone, of which the refusal then says nothing.

@@ -115,6 +115,16 @@ def test_what_may_have_been_done_is_told_apart_from_what_was_not() -> None:
     assert not AlidnsError("LastOperationNotFinished").maybe_done
 
 
+def test_an_error_is_a_value_from_which_others_are_made() -> None:
+    error = error_of("Forbidden.RAM")
+    with pytest.raises(AttributeError, match="zone"):
+        error.zone = "example.org"
+    other = error.with_(zone="example.org", maybe_done=True)
+    assert (other.zone, other.maybe_done, other.code) == ("example.org", True, error.code)
+    assert (error.zone, error.maybe_done) == ("example.com", False)
+    assert vars(other).keys() == vars(error).keys()
+
+
 def test_no_other_verdict_is_retried() -> None:
     permanent = {
         Verdict.REFUSED,

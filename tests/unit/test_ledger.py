@@ -94,6 +94,15 @@ def test_an_account_without_any_zone_of_the_name_is_told_in_one_sentence(
     assert ledger.close() == []
 
 
+def test_the_sentence_about_a_name_says_nothing_of_the_one_before(
+    api: FakeApi, tmp_path: Path
+) -> None:
+    ledger = make_ledger(tmp_path, lambda name: "example.org")
+    for host in ("a", "b"):
+        sentence = refusal(ledger, f"_acme-challenge.{host}.example.org")
+        assert f"the zone example.org (or {host}.example.org) is not" in sentence
+
+
 def test_a_wrong_key_ends_the_walk_at_once(api: FakeApi, ledger: Ledger) -> None:
     api.faults.append(Fault(lambda: error("SignatureDoesNotMatch")))
     assert "SignatureDoesNotMatch" in refusal(ledger)

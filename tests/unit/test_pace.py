@@ -122,7 +122,7 @@ def test_a_zone_that_is_not_there_takes_no_more_writes() -> None:
     gate.close(error)
     with pytest.raises(AlidnsError) as caught:
         gate.turn(Effort())
-    assert caught.value is not error, "each caller adds to its own"
+    assert caught.value is not error, "each thread raises its own, with its own traceback"
     assert vars(caught.value) == vars(error)
 
 

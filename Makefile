@@ -29,7 +29,7 @@ PYTEST   := $(AS_ROOT) $(BIN)/python -m pytest -q
 prepare = @mkdir -p build && flock build/lock sh -c \
 	'tools/install-missing $(PYTHON) && $(MAKE) -s -j$(shell nproc) $(1)'
 
-.PHONY: help test set-up lint format package unit e2e demo nightly soak bench bench-quick endurance clean FORCE
+.PHONY: help test set-up lint format package unit e2e demo demo-nginx nightly soak bench bench-quick endurance clean FORCE
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -98,6 +98,11 @@ demo: ## a certificate issued and renewed before your eyes, without any account
 	$(call prepare,build/venv/stamp build/certbot-$(NEWEST)/stamp)
 	@$(AS_ROOT) $(BIN)/python -m tests.demo
 
+demo-nginx: ## nginx with certificates of the plugin, a renewal that nobody notices, and a grade
+	$(call prepare,build/venv/stamp build/serving/stamp)
+	@tools/install-missing $(PYTHON) nginx:nginx-light
+	@CERTBOT_VENVS=build/serving $(AS_ROOT) $(BIN)/python -m tests.demo_nginx
+
 nightly: ## the property tests and the fuzzing, many times over, other resolvers and Certbots
 	$(call prepare,build/venv/dev build/certbot-$(NEWEST)/stamp)
 	@$(MAKE) --no-print-directory unit PYTHONS='$(EVERY)'
@@ -105,6 +110,7 @@ nightly: ## the property tests and the fuzzing, many times over, other resolvers
 		tests/unit tests/end_to_end/test_properties.py
 	tools/install-missing $(PYTHON) $(RESOLVERS)
 	$(PYTEST) -m nightly tests/end_to_end
+	@$(MAKE) --no-print-directory demo-nginx
 	@for version in $(filter-out $(USUAL),$(CERTBOTS)); do \
 		$(MAKE) --no-print-directory e2e CERTBOT=$$version || exit; \
 	done
@@ -157,6 +163,17 @@ build/certbot-%/stamp: tests/certbots/%.txt build/wheel/stamp tools/certbot-venv
 	echo 'Making build/certbot-$*'
 	tools/certbot-venv build/certbot-$* $< "$$(echo build/wheel/*.whl)$(if \
 		$(filter $*,$(NEWEST)),[credentials])"
+
+# Certbot with its plugin for nginx, and what judges the TLS of a server.
+build/serving/stamp: tests/certbots/$(NEWEST).txt build/wheel/stamp tools/certbot-venv
+	echo 'Making build/serving'
+	mkdir -p build/serving
+	tools/certbot-venv build/serving/certbot-$(NEWEST) $< "$$(echo build/wheel/*.whl)"
+	$(BIN)/pip -qq --python build/serving/certbot-$(NEWEST)/bin/python install \
+		certbot-nginx==$(NEWEST)
+	$(BIN)/python -m venv --clear --without-pip build/serving/sslyze
+	$(BIN)/pip -qq --python build/serving/sslyze/bin/python install 'sslyze>=6.3'
+	touch $@
 
 build/bench/stamp: benchmarks/requirements.txt build/venv/stamp
 	mkdir -p build/bench

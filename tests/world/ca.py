@@ -17,6 +17,9 @@ import trustme
 
 from .resolver import FOR_THE_CA
 
+#: As long as Let's Encrypt's certificates.
+VALID_SECONDS = 90 * 24 * 60 * 60
+
 _running: dict[tuple[bool, int], Ca] = {}
 _authority: trustme.CA | None = None
 _next_port = 14000
@@ -55,6 +58,7 @@ class Ca:
         self.bundle = self.folder / "ca.pem"
         self._port, _next_port = _next_port, _next_port + 10
         self.url = f"https://localhost:{self._port}/dir"
+        self.root_url = f"https://localhost:{self._port + 1}/roots/0"
         environment = {
             **os.environ,
             "PEBBLE_VA_NOSLEEP": "1",
@@ -97,6 +101,7 @@ class Ca:
             "tlsPort": 5001,
             "ocspResponderURL": "",
             "externalAccountBindingRequired": False,
+            "certificateValidityPeriod": VALID_SECONDS,
         }
         file = self.folder / "pebble.json"
         file.write_text(json.dumps({"pebble": settings}))

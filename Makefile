@@ -3,7 +3,8 @@
 PYTHON  ?= python3
 # The unit tests run under the oldest and the newest of these that are on this machine, and under
 # PYTHON; in `make nightly` under all.
-EVERY   := python3.9 python3.10 python3.11 python3.12 python3.13
+EVERY   := python3.9 python3.10 python3.11 python3.12 python3.13 \
+           python3.14 python3.15
 PYTHONS ?= $(firstword $(EVERY)) $(lastword $(EVERY))
 # The end-to-end tests mostly wait, so there may be more of them than cores.
 WORKERS ?= $(shell expr 3 \* $$(nproc))

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
+# No lower bound may be above what a supported system's own Certbot runs on: pip would put another
+# in front of it, for all certificates. tests/packaging/test_systems.py knows what they have.
 RUN_TIME = [
     # Debian 11 has 1.12, the oldest Certbot that a supported system came with.
     "acme>=1.12",
@@ -14,14 +16,17 @@ RUN_TIME = [
     "aliyun-python-sdk-core>=2.16.1",
     # Older ones let a forged packet end a query (CVE-2023-29483).
     "dnspython>=2.6.1",
+    # Debian 11 has 2.10; requests brings it along.
+    "idna>=2.10",
     # Debian 11 and Ubuntu 22.04 have 2.25.1.
     "requests>=2.25.1",
     # The first with type annotations that a checker may use.
     "tenacity>=8.0",
     # Certbot before 1.19 knows a plugin by its zope.interface declarations. The systems that came
     # with such a Certbot have Python 3.9; elsewhere it would cost each start of a newer Certbot,
-    # which imports it where it finds it. From 8 on, old setuptools do not find it by its name.
-    'zope.interface>=5.3,<8; python_version < "3.10"',
+    # which imports it where it finds it. Debian 11 has 5.2, and a zope.component that does not bear
+    # 6; from 8 on, old setuptools do not find it by its name.
+    'zope.interface>=5.2,<8; python_version < "3.10"',
 ]
 
 # Roles (STS), ECS, OIDC, profiles of the aliyun CLI; imported when a setting asks for it. The
@@ -31,9 +36,9 @@ CREDENTIALS = ["alibabacloud-credentials>=1.0.12"]
 UNIT_TESTS = ["hypothesis", "pytest>=8", "pytest-timeout", "pytest-xdist"]
 
 # The servers, the CA's certificate and the clients of the world that the end-to-end tests run in.
-WORLD = [*UNIT_TESTS, "aiohttp", "cryptography", "dnslib", "idna", "trustme"]
+WORLD = [*UNIT_TESTS, "aiohttp", "cryptography", "dnslib", "trustme"]
 
-DEVELOPMENT = [*WORLD, "check-manifest", "mypy", "ruff", "twine", "types-requests"]
+DEVELOPMENT = [*WORLD, "check-manifest", "mypy", "packaging", "ruff", "twine", "types-requests"]
 
 setup(
     name="certbot-dns-aliyun",
@@ -56,6 +61,8 @@ setup(
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
         "Programming Language :: Python :: 3.13",
+        "Programming Language :: Python :: 3.14",
+        "Programming Language :: Python :: 3.15",
         "Topic :: Internet :: Name Service (DNS)",
         "Topic :: Internet :: WWW/HTTP",
         "Topic :: Security",

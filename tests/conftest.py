@@ -6,6 +6,7 @@ The world is imported only by tests that ask for it: the unit tests run without 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,17 @@ def own_network() -> Iterator[None]:
 
 
 @pytest.fixture
-def make_world(own_network: None, tmp_path: Path) -> Iterator[Callable[..., World]]:
+def _interruptible() -> Iterator[None]:
+    """A certbot hears Ctrl-C, even if these tests run in the background, with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def make_world(
+    own_network: None, _interruptible: None, tmp_path: Path
+) -> Iterator[Callable[..., World]]:
     """Makes a world as the test wants it; it is checked and taken down afterwards.
 
     One at a time: a world has the names and ports of the real one.

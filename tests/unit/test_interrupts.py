@@ -62,3 +62,13 @@ def test_in_another_thread_nothing_changes() -> None:
     thread.start()
     thread.join()
     assert seen == [signal.default_int_handler]
+
+
+def test_who_is_not_to_be_interrupted_is_not() -> None:
+    """In the background, SIGINT is ignored, and stays so."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with first_interrupt_waits() as interrupted:
+        interrupt()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    assert not interrupted.is_set()
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN

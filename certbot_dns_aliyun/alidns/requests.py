@@ -5,6 +5,7 @@ Each attempt takes a new object: signing writes nonce, time and signature into i
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from aliyunsdkalidns.request.v20150109.AddDomainRecordRequest import AddDomainRecordRequest
@@ -12,6 +13,7 @@ from aliyunsdkalidns.request.v20150109.DeleteDomainRecordRequest import DeleteDo
 from aliyunsdkalidns.request.v20150109.DescribeDomainRecordsRequest import (
     DescribeDomainRecordsRequest,
 )
+from aliyunsdkcore.utils import parameter_helper
 
 #: The lowest TTL that every plan of Alibaba Cloud DNS allows, in seconds.
 #: https://help.aliyun.com/document_detail/29806.html
@@ -19,6 +21,14 @@ TTL = 600
 
 #: The most records that one page of DescribeDomainRecords holds.
 PAGE_SIZE = 500
+
+
+def _nonce() -> str:
+    return str(uuid.uuid4())
+
+
+# The SDK's own nonce is an MD5, which is an error where FIPS 140 is kept.
+parameter_helper.get_uuid = _nonce
 
 
 def add_record(zone: str, rr: str, value: str) -> Any:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import socket
 import ssl
 import urllib.parse
+import uuid
 from typing import Any
 
 import pytest
@@ -42,6 +44,22 @@ def failure(api: FakeApi, instead: requests.Response | BaseException) -> AlidnsE
 @pytest.fixture(autouse=True)
 def _zone(api: FakeApi) -> None:
     api.zones["example.com"] = []
+
+
+def test_the_nonce_is_a_uuid_of_its_own_and_no_md5(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In FIPS mode an MD5 is an error."""
+
+    def forbidden(*_: object, **__: object) -> None:
+        raise ValueError("[digital envelope routines] unsupported")
+
+    monkeypatch.setattr(hashlib, "md5", forbidden)
+    send()
+    call.send(add_record("example.com", "www", "another"), KEY, HOST)
+    nonces = [uuid.UUID(each.parameters["SignatureNonce"]) for each in api.calls]
+    assert [nonce.version for nonce in nonces] == [4, 4]
+    assert nonces[0] != nonces[1]
 
 
 def test_a_call_is_signed_and_asks_for_json(api: FakeApi) -> None:

@@ -73,6 +73,7 @@ def test_a_user_installs_no_tool_of_ours(metadata: Message) -> None:
         "aliyun-python-sdk-core",
         "certbot",
         "dnspython",
+        "idna",
         "requests",
         "tenacity",
         "zope.interface",

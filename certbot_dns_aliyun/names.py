@@ -1,14 +1,16 @@
-"""Domain names, as DNS writes them (A-labels) and as the Alidns API does (U-labels)."""
+"""Domain names, as DNS writes them (A-labels) and as people and the Alidns API may (U-labels)."""
 
 from __future__ import annotations
 
-import unicodedata
+import idna
 
 APEX = "@"
 #: Characters, without a final dot (RFC 1035, 2.3.4).
 LONGEST_NAME = 253
 
 _A_LABEL = "xn--"
+#: Zero-width joiner and non-joiner, which mean something within some scripts alone.
+_JOINERS = {0x200C: None, 0x200D: None}
 
 
 def normal(name: str) -> str:
@@ -54,7 +56,7 @@ def full_name(rr: str, zone: str) -> str:
 
 
 def to_unicode(name: str) -> str:
-    """Give the U-label form of a name, the only one in which the API knows a zone (RFC 5890, 2.3).
+    """Give the U-label form of a name (RFC 5890, 2.3).
 
     A label that is no valid A-label stays as it is.
     """
@@ -62,9 +64,19 @@ def to_unicode(name: str) -> str:
 
 
 def to_ascii(name: str) -> str:
-    """Give the A-label form of a name that a person typed; the reverse of :func:`to_unicode`."""
-    labels = unicodedata.normalize("NFKC", name).lower().split(".")
-    return ".".join(label if label.isascii() else _ascii_label(label) for label in labels)
+    """Give the A-label form of a name that a person typed; the reverse of :func:`to_unicode`.
+
+    Full-width characters, dots of other scripts and what nobody sees are mapped as UTS 46 has it.
+
+    :raises UnicodeError: if there is a character in it that no domain name has
+    """
+    mapped = idna.uts46_remap(name, std3_rules=False, transitional=False)
+    return ".".join(_ascii_label(label) for label in mapped.split("."))
+
+
+def is_spelled(text: str, name: str) -> bool:
+    """Tell whether a text is a name in either form."""
+    return len(text) <= LONGEST_NAME and text.lower() in (name, to_unicode(name))
 
 
 def _unicode_label(label: str) -> str:
@@ -75,8 +87,19 @@ def _unicode_label(label: str) -> str:
         text.encode("utf-8")
     except UnicodeError:
         return label
-    return text if not text.isascii() and _ascii_label(text) == label else label
+    return text if not text.isascii() and _punycode(text) == label else label
 
 
 def _ascii_label(label: str) -> str:
+    if label.isascii():
+        return label
+    try:
+        return idna.alabel(label).decode("ascii")
+    except idna.IDNAError:
+        # Emoji, say, which UTS 46 lets pass; or a joiner where there is nothing to join.
+        visible = label.translate(_JOINERS)
+        return visible if visible.isascii() else _punycode(visible)
+
+
+def _punycode(label: str) -> str:
     return _A_LABEL + label.encode("punycode").decode("ascii")

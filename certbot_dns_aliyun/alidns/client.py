@@ -24,7 +24,7 @@ from certbot_dns_aliyun.alidns.errors import PASSING, AlidnsError, Verdict
 from certbot_dns_aliyun.alidns.pace import Rate, ZoneGate
 from certbot_dns_aliyun.credentials.access_key import KeySource
 from certbot_dns_aliyun.https import CONNECTIONS
-from certbot_dns_aliyun.names import LONGEST_NAME, to_ascii, to_unicode
+from certbot_dns_aliyun.names import is_spelled, to_unicode
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +41,9 @@ _KEY_AT_FAULT = (Verdict.RENEW, Verdict.DENIED)
 
 #: Verdicts that leave no doubt about earlier tries: no record can be in such a zone.
 _NOTHING_DONE = (Verdict.NOT_HERE, Verdict.DENIED)
+
+#: Verdicts that another spelling of the zone's name may not get.
+_OF_THE_SPELLING = (Verdict.NOT_HERE, Verdict.DENIED)
 
 #: 20,000 records that contain one validation name's RR and value: no zone has them.
 _PAGES = 40
@@ -76,6 +79,8 @@ class Client:
         self._gates: dict[str, ZoneGate] = {}
         self._lock = threading.Lock()
         self._unlistable: set[str] = set()
+        #: By which of its forms the API knows a zone, once it has said so.
+        self._spellings: dict[str, str] = {}
 
     def add(self, zone: str, rr: str, value: str, effort: Effort) -> Added:
         """Add a TXT record, unless it is there already.
@@ -92,10 +97,10 @@ class Client:
                 if record_id:
                     return Added(record_id, ours=True)
             try:
-                request = functools.partial(
-                    requests.add_record, to_unicode(zone), written_rr, value
+                rr_now = written_rr
+                reply = self._write(
+                    zone, lambda spelled: requests.add_record(spelled, rr_now, value), effort
                 )
-                reply = self._write(zone, request, effort)
             except AlidnsError as error:
                 # Which form an RR with international labels must have is documented nowhere.
                 if error.code == "SubDomainInvalid.RR" and written_rr != to_unicode(rr):
@@ -131,10 +136,9 @@ class Client:
             return None
         for page in range(1, _PAGES + 1):
             try:
-                request = functools.partial(
-                    requests.list_records, to_unicode(zone), rr, value, page
+                reply = self._persist(
+                    functools.partial(self._list, zone, rr, value, page, effort), effort
                 )
-                reply = self._persist(functools.partial(self._send, request, effort), effort)
             except AlidnsError as error:
                 if error.verdict is not Verdict.DENIED:
                     raise
@@ -159,7 +163,7 @@ class Client:
 
         def once() -> bool:
             try:
-                self._write(zone, functools.partial(requests.delete_record, record_id), effort)
+                self._write(zone, lambda _: requests.delete_record(record_id), effort)
             except AlidnsError as error:
                 if error.verdict is not Verdict.GONE:
                     raise
@@ -168,14 +172,18 @@ class Client:
 
         return self._persist(once, effort)
 
-    def _write(self, zone: str, request: Callable[[], Any], effort: Effort) -> dict[str, Any]:
+    def _list(self, zone: str, rr: str, value: str, page: int, effort: Effort) -> dict[str, Any]:
+        return self._send_about(
+            zone, lambda spelled: requests.list_records(spelled, rr, value, page), effort
+        )
+
+    def _write(self, zone: str, request: Callable[[str], Any], effort: Effort) -> dict[str, Any]:
         """Make one call that changes a zone, when it is its turn."""
         gate = self._gate(zone)
         with gate.turn(effort) as turn:
             try:
-                return self._send(request, effort)
+                return self._send_about(zone, request, effort)
             except AlidnsError as error:
-                error = error.with_(zone=zone)
                 if error.verdict is Verdict.BUSY:
                     gate.was_busy(turn.was_alone)
                 elif error.verdict is Verdict.NOT_HERE or (
@@ -192,6 +200,30 @@ class Client:
         """Give the writes at once to one zone: more would only make others wait for connections."""
         busy = sum(gate.has_work for gate in list(self._gates.values()))
         return max(1, CONNECTIONS // max(1, busy))
+
+    def _send_about(
+        self, zone: str, request: Callable[[str], Any], effort: Effort
+    ) -> dict[str, Any]:
+        """Make one call about a zone, or two until it is clear how the API spells its name.
+
+        U-labels were right for years, and A-labels have been seen to be; it is documented nowhere.
+
+        :param request: makes the request from the zone's name as the API is to read it
+        """
+        refusals: list[AlidnsError] = []
+        known = self._spellings.get(zone)
+        for form in [known] if known else dict.fromkeys((to_unicode(zone), zone)):
+            try:
+                reply = self._send(functools.partial(request, form), effort)
+            except AlidnsError as error:
+                refusals.append(error.with_(zone=zone))
+                if error.verdict not in _OF_THE_SPELLING:
+                    raise refusals[-1] from None
+            else:
+                self._spellings[zone] = form
+                return reply
+        # RAM judges by the name as it was sent: a zone may be there by a name that it forbids.
+        raise next((r for r in refusals if r.verdict is Verdict.DENIED), refusals[0])
 
     def _send(self, request: Callable[[], Any], effort: Effort) -> dict[str, Any]:
         """Make one call, or two if the access key can be renewed in between."""
@@ -261,8 +293,7 @@ def _is(record: dict[str, Any], rr: str, value: str) -> bool:
     return (
         str(record.get("Type", "")).upper() == "TXT"
         and record.get("Value") == value
-        and len(listed_rr) <= LONGEST_NAME
-        and to_ascii(listed_rr) == rr.lower()
+        and is_spelled(listed_rr, rr)
     )
 
 

@@ -31,7 +31,7 @@ def policy_for(
     """
     spellings = [
         spelling
-        for zone in (to_ascii(zone.rstrip(".")) for zone in zones)
+        for zone in (to_ascii(zone).rstrip(".") for zone in zones)
         for spelling in dict.fromkeys((to_unicode(zone), zone))
     ]
     resources = [f"acs:alidns:*:*:domain/{zone}" for zone in dict.fromkeys(spellings)]

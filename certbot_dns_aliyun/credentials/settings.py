@@ -101,7 +101,10 @@ def load(path: str) -> Settings:
 
 
 def _account_of_section(path: str, section: ini_file.Section, endpoint: str) -> Account:
-    zone = to_ascii(section.name.rstrip("."))
+    try:
+        zone = to_ascii(section.name).rstrip(".")
+    except UnicodeError:
+        zone = ""
     if not _DOMAIN.fullmatch(zone):
         raise errors.PluginError(
             f"Line {section.line} of {path} opens a section that is not named by a domain; "

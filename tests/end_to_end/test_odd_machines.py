@@ -12,7 +12,7 @@ from tests.world import World
 pytestmark = pytest.mark.newest
 
 #: What Python's hashlib does on top of an OpenSSL in FIPS mode.
-FORBIDDING = '''
+FORBIDDING = """
 import hashlib
 
 def forbidding(real):
@@ -23,7 +23,7 @@ def forbidding(real):
     return new
 
 hashlib.md5 = forbidding(hashlib.md5)
-'''
+"""
 
 
 def test_where_md5_is_forbidden(world: World, tmp_path: Path) -> None:

@@ -37,6 +37,28 @@ def test_zones_of_many_scripts(make_world: MakeWorld) -> None:
     assert len(world.alidns.calls) == 2 * len(names)
 
 
+def test_zones_that_the_api_knows_by_their_a_labels(make_world: MakeWorld) -> None:
+    """The field tells of both; a call for each zone finds out."""
+    zones = ("例子.com", "пример.рф")
+    key = Key(zone_policy(*zones, *map(ascii_name, zones)))
+    world = make_world([], keys=[key], lags=(0.1,))
+    for zone in zones:
+        world.add_zone(zone, a_labels=True)
+    names = ["xn--fsqu00a.com", "*.xn--fsqu00a.com", "xn--e1afmkfd.xn--p1ai"]
+    assert_issued(world.issue(*names), world, *names)
+    refused = [call.zone for call in world.alidns.calls if call.code != "OK"]
+    assert sorted(map(str, refused)) == ["пример.рф", "例子.com"]
+    assert len(world.alidns.calls) == 2 * len(names) + len(refused)
+
+
+def test_a_reply_lost_in_such_a_zone(make_world: MakeWorld) -> None:
+    """The record is found again, by the form that was found out."""
+    world = make_world([], keys=[Key(zone_policy("例子.com", "xn--fsqu00a.com"))])
+    world.add_zone("例子.com", a_labels=True)
+    world.alidns.fault("reset", "AddDomainRecord", moment="after", zone="xn--fsqu00a.com")
+    assert_issued(world.issue("xn--fsqu00a.com"), world, "xn--fsqu00a.com")
+
+
 def test_zones_that_look_like_public_suffixes(make_world: MakeWorld) -> None:
     world = make_world(LIKE_SUFFIXES, lags=(0.1,))
     names = [f"{prefix}{zone}" for zone in LIKE_SUFFIXES for prefix in ("", "www.", "*.a.")]
@@ -59,7 +81,7 @@ def test_u_labels_are_refused_by_certbot(make_world: MakeWorld) -> None:
     assert not world.alidns.calls
 
 
-@pytest.mark.parametrize("spelling", ["xn--e1afmkfd.xn--p1ai", "ПРИМЕР.РФ."])
+@pytest.mark.parametrize("spelling", ["xn--e1afmkfd.xn--p1ai", "ПРИМЕР。РФ."])
 def test_a_section_may_spell_its_zone_either_way(make_world: MakeWorld, spelling: str) -> None:
     world = make_world(["пример.рф"])
     lines = [

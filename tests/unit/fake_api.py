@@ -136,7 +136,8 @@ class FakeApi:
         return error("DomainRecordNotBelongToUser")
 
     def _list(self, zone: list[Record], parameters: dict[str, str]) -> requests.Response:
-        rr, value = parameters["RRKeyWord"].lower(), parameters["ValueKeyWord"].lower()
+        rr = parameters.get("RRKeyWord", "").lower()
+        value = parameters["ValueKeyWord"].lower()
         found = [
             {"RecordId": r.id, "RR": r.rr, "Type": r.type, "Value": r.value, "Status": "ENABLE"}
             for r in reversed(zone)

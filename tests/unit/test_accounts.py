@@ -66,15 +66,29 @@ def test_without_a_top_level_other_zones_have_no_account(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     "section",
-    ["Example.ORG", "example.org.", " example.org ", "例子.中国", "xn--fsqu00a.xn--fiqs8s"],
+    [
+        "Example.ORG",
+        "example.org.",
+        " example.org ",
+        "\uff45xample\uff0eorg",
+        "exam\u200bple.o\u200drg\ufeff",
+        "例子.中国",
+        "例子。中国",
+        "例子\uff61中国\uff0e",
+        "xn--fsqu00a.xn--fiqs8s",
+        "XN--FSQU00A.中国",
+    ],
 )
 def test_a_section_may_be_named_in_any_usual_way(tmp_path: Path, section: str) -> None:
     loaded = load(tmp_path, account("here", section))
-    zone = "example.org" if "rg" in section.lower() else "xn--fsqu00a.xn--fiqs8s"
+    zone = "xn--fsqu00a.xn--fiqs8s" if "中国" in section or "xn--" in section else "example.org"
     assert key_for(loaded, zone) == "here"
 
 
-@pytest.mark.parametrize("section", ["org", "example", "a b.example", "*.example.org", "/etc"])
+@pytest.mark.parametrize(
+    "section",
+    ["org", "example", "a b.example", "*.example.org", "/etc", "例\u202e子.com", "例..com"],
+)
 def test_a_section_that_is_no_domain_is_refused_with_its_line(tmp_path: Path, section: str) -> None:
     sentence = refusal(tmp_path, account("top"), account("x", section))
     assert "Line 4 " in sentence

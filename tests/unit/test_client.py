@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Callable
@@ -17,6 +18,7 @@ from tests.unit.fake_api import KEY_ID, SECRET, FakeApi, Fault, error, html, los
 
 ZONE, RR, VALUE = "example.com", "_acme-challenge", "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
 ADD, DELETE, LIST = "AddDomainRecord", "DeleteDomainRecord", "DescribeDomainRecords"
+DENIED, NOT_HERE = "Forbidden.RAM", "InvalidDomainName.NoExist"
 
 UNCLEAR = [
     lost,
@@ -228,6 +230,65 @@ def test_internationalized_zones_are_asked_for_in_unicode(api: FakeApi, client: 
     assert client.find("xn--fsqu00a.com", RR, VALUE, Effort()) == added.record_id
     client.delete("xn--fsqu00a.com", str(added.record_id), Effort())
     assert api.zones["例子.com"] == []
+
+
+def test_a_zone_that_is_known_by_its_a_labels_alone_is_found_out_once(
+    api: FakeApi, client: Client
+) -> None:
+    api.zones["xn--fsqu00a.com"] = []
+    added = client.add("xn--fsqu00a.com", RR, VALUE, Effort())
+    client.add("xn--fsqu00a.com", RR, "another", Effort())
+    assert client.find("xn--fsqu00a.com", RR, VALUE, Effort()) == added.record_id
+    assert [call.parameters["DomainName"] for call in api.calls] == [
+        "例子.com",
+        *["xn--fsqu00a.com"] * 3,
+    ]
+
+
+def test_a_list_finds_it_out_as_well(api: FakeApi, client: Client) -> None:
+    """A later run, which removes what was left, begins with that."""
+    api.zones["xn--fsqu00a.com"] = []
+    record = api.add("xn--fsqu00a.com", RR, VALUE)
+    assert client.find("xn--fsqu00a.com", RR, VALUE, Effort()) == record.id
+    assert client.find("xn--fsqu00a.com", RR, VALUE, Effort()) == record.id
+    assert len(api.calls) == 3
+
+
+def test_a_zone_that_is_known_by_neither_form_is_asked_for_once_by_each(
+    api: FakeApi, client: Client
+) -> None:
+    for value in ("a", "b"):
+        with pytest.raises(AlidnsError) as caught:
+            client.add("xn--fsqu00a.com", RR, value, Effort())
+        assert caught.value.verdict is Verdict.NOT_HERE
+        assert caught.value.zone == "xn--fsqu00a.com"
+    assert [call.parameters["DomainName"] for call in api.calls] == ["例子.com", "xn--fsqu00a.com"]
+
+
+def test_a_form_that_the_policy_does_not_spell_is_not_the_last_word(
+    api: FakeApi, client: Client
+) -> None:
+    """RAM judges by the name as it was sent, before anybody looks whether there is such a zone."""
+    api.zones["xn--fsqu00a.com"] = []
+    api.faults.append(Fault(lambda: error("Forbidden.RAM", 403)))
+    assert client.add("xn--fsqu00a.com", RR, VALUE, Effort()).ours
+
+
+@pytest.mark.parametrize("codes", [(DENIED, DENIED), (DENIED, NOT_HERE), (NOT_HERE, DENIED)])
+def test_of_two_forms_a_forbidden_one_is_told(
+    api: FakeApi, client: Client, codes: tuple[str, str]
+) -> None:
+    api.faults.extend(Fault(functools.partial(error, code)) for code in codes)
+    with pytest.raises(AlidnsError) as caught:
+        client.add("xn--fiqs8s.com", RR, VALUE, Effort())
+    assert (caught.value.code, caught.value.zone) == (DENIED, "xn--fiqs8s.com")
+
+
+@pytest.mark.parametrize("listed", ["_acme-challenge.例子", "_acme-challenge.XN--fsqu00a"])
+def test_a_list_may_spell_an_rr_in_either_form(api: FakeApi, client: Client, listed: str) -> None:
+    api.zones[ZONE] = []
+    record = api.add(ZONE, listed, VALUE)
+    assert client.find(ZONE, "_acme-challenge.xn--fsqu00a", VALUE, Effort()) == record.id
 
 
 class Renewable(KeySource):

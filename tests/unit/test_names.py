@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from certbot_dns_aliyun.names import (
     full_name,
+    is_spelled,
     is_within,
     normal,
     resource_record,
+    to_ascii,
     to_unicode,
     zone_candidates,
 )
@@ -112,3 +114,48 @@ def test_any_name_has_a_form_that_can_be_sent(name: str) -> None:
     sent = to_unicode(f"xn--{name}")
     assert sent.encode()
     assert sent.count(".") == name.count(".")
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("例子。com", "xn--fsqu00a.com"),
+        ("例子\uff61com\uff0e", "xn--fsqu00a.com."),
+        ("\uff25xample.\uff23om", "example.com"),
+        ("_acme-challenge.M\u00dcNCHEN.de", "_acme-challenge.xn--mnchen-3ya.de"),
+        ("mu\u0308nchen.de", "xn--mnchen-3ya.de"),
+        ("straße.de", "xn--strae-oqa.de"),
+        ("\ufeffexam\u200bple.c\u00ado\u2060m", "example.com"),
+        ("exam\u200dple.com", "example.com"),
+        ("例\u200c子.com", "xn--fsqu00a.com"),
+        ("\u0646\u0627\u0645\u0647\u200c\u0627\u06cc.com", "xn--mgba3gch31f060k.com"),
+        ("i❤.ws", "xn--i-7iq.ws"),
+        ("XN--FSQU00A.com", "xn--fsqu00a.com"),
+        ("", ""),
+    ],
+)
+def test_what_a_person_types_is_mapped_as_uts_46_has_it(typed: str, name: str) -> None:
+    """A joiner stays where its script has a use for it."""
+    assert to_ascii(typed) == name
+
+
+@given(st.text(max_size=30) | st.text("xn-.\u200d\u200c。ß例ا❤\ud800", max_size=20))
+def test_what_cannot_be_a_name_is_a_unicode_error(typed: str) -> None:
+    try:
+        name = to_ascii(typed)
+    except UnicodeError:
+        return
+    assert name.isascii()
+    assert name == name.lower()
+
+
+SPELLED = ["例子", "пример", "مثال", "उदाहरण", "bücher", "i❤", "_x", "abc"]
+
+
+@given(st.lists(st.sampled_from(SPELLED), min_size=1, max_size=6))
+def test_both_forms_are_one_name(parts: list[str]) -> None:
+    name = to_ascii(".".join(parts))
+    assert to_unicode(name) == ".".join(parts)
+    assert is_spelled(name.upper(), name)
+    assert is_spelled(to_unicode(name), name)
+    assert not is_spelled(f"x{name}", name)

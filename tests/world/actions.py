@@ -85,7 +85,7 @@ class Alidns:
     def _describe_records(self, key: Key, params: Params) -> Body:
         require(params, "DomainName")
         zone = self._zone("DescribeDomainRecords", key, params["DomainName"])
-        return _listing(find_records(zone.alive(), params), params, 500)
+        return _listing(zone, find_records(zone.alive(), params), params, 500)
 
     def _describe_sub_domain(self, key: Key, params: Params) -> Body:
         require(params, "SubDomain")
@@ -97,11 +97,11 @@ class Alidns:
             for record in zone.beside(_relative(host, zone.name))
             if params.get("Type", record.type).upper() == record.type
         ]
-        return _listing(found[::-1], params, 100)
+        return _listing(zone, found[::-1], params, 100)
 
     def _describe_record(self, key: Key, params: Params) -> Body:
-        _, record = self._record("DescribeDomainRecordInfo", key, params)
-        return _wire(record)
+        zone, record = self._record("DescribeDomainRecordInfo", key, params)
+        return _wire(zone, record)
 
     def _describe_domains(self, key: Key, params: Params) -> Body:
         self._allow("DescribeDomains", key, "*")
@@ -120,7 +120,7 @@ class Alidns:
     def _zone(self, action: str, key: Key, name: str) -> Zone:
         if self.ram_first:
             self._allow(action, key, f"domain/{name}", f"domain/{name.lower()}")
-        zone = self.records.zones.get(name.lower())
+        zone = self.records.known_as(name.lower())
         if zone is None:
             _check_domain_name(name)
             raise ApiError("InvalidDomainName.NoExist")
@@ -165,20 +165,20 @@ class Alidns:
             )
 
 
-def _listing(found: list[Record], params: Params, largest: int) -> Body:
+def _listing(zone: Zone, found: list[Record], params: Params, largest: int) -> Body:
     body = page(found, params, largest)
-    body["DomainRecords"] = {"Record": [_wire(record) for record in body.pop("page")]}
+    body["DomainRecords"] = {"Record": [_wire(zone, record) for record in body.pop("page")]}
     return body
 
 
-def _wire(record: Record) -> Body:
+def _wire(zone: Zone, record: Record) -> Body:
     return {
-        "RR": record.rr,
+        "RR": ascii_name(record.rr) if zone.a_labels else record.rr,
         "Line": record.line,
         "Status": record.status,
         "Locked": False,
         "Type": record.type,
-        "DomainName": record.zone,
+        "DomainName": zone.apex if zone.a_labels else zone.name,
         "Value": record.value,
         "RecordId": record.id,
         "TTL": record.ttl,

@@ -65,7 +65,8 @@ class Record:
 
 
 class Zone:
-    """One zone's content and its standing at Alidns."""
+    """One zone's content and its standing at Alidns, which knows it by its U-labels alone, or by
+    its `a_labels` alone: the field tells of both."""
 
     def __init__(
         self,
@@ -76,6 +77,7 @@ class Zone:
         quota: int = 90,
         expired: bool = False,
         locked: bool = False,
+        a_labels: bool = False,
     ) -> None:
         self.name = name.rstrip(".").lower()
         self.apex = ascii_name(name) if self.name else ""
@@ -85,6 +87,7 @@ class Zone:
         self.quota = quota
         self.expired = expired
         self.locked = locked
+        self.a_labels = a_labels
         self.ns_names: list[str] = []
         self.glue: dict[str, list[str]] = {}
         self._lock = threading.RLock()
@@ -148,6 +151,11 @@ class Records:
 
     def __init__(self) -> None:
         self.zones: dict[str, Zone] = {}
+
+    def known_as(self, name: str) -> Zone | None:
+        """The zone that the API knows by a name."""
+        zones = list(self.zones.values())
+        return next((z for z in zones if name == (z.apex if z.a_labels else z.name)), None)
 
     def host(self, zone: Zone) -> Zone:
         self.zones[zone.name] = zone

@@ -30,7 +30,7 @@ PYTEST   := $(AS_ROOT) $(BIN)/python -m pytest -q
 prepare = @mkdir -p build && flock build/lock sh -c \
 	'tools/install-missing $(PYTHON) && $(MAKE) -s -j$(shell nproc) $(1)'
 
-.PHONY: help test set-up lint format package unit e2e demo demo-nginx nightly soak bench bench-quick endurance clean FORCE
+.PHONY: help test set-up lint format package unit e2e demo demo-nginx deb distributions nightly soak bench bench-quick endurance clean FORCE
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -115,6 +115,22 @@ nightly: ## the property tests and the fuzzing, many times over, other resolvers
 	@for version in $(filter-out $(USUAL),$(CERTBOTS)); do \
 		$(MAKE) --no-print-directory e2e CERTBOT=$$version || exit; \
 	done
+
+deb: ## build/deb/*.deb, for beside apt's Certbot
+	$(call prepare,build/venv/dev build/wheel/stamp)
+	@tools/install-missing $(PYTHON) dpkg-buildpackage:dpkg-dev dh:debhelper pybuild:dh-python \
+		fakeroot:fakeroot lintian:lintian dh_python3:dh-sequence-python3 \
+		py3versions:python3-all
+	tools/make-deb build/wheel/*.tar.gz
+	lintian --fail-on error build/deb/*.deb
+
+distributions: ## from install to purge on Debian 11, 12, 13 and sid, by pip and as a package
+	$(call prepare,build/venv/dev build/wheel/stamp)
+	@tools/install-missing $(PYTHON) mmdebstrap:mmdebstrap
+	@$(MAKE) --no-print-directory deb
+	rm -rf build/chroots/wheels
+	$(BIN)/python -m tests.distributions.debian
+	$(PYTEST) tests/distributions
 
 soak: ## two hundred certificates while 5 % of all calls fail
 	$(call prepare,build/venv/stamp build/certbot-$(NEWEST)/stamp)

@@ -1,5 +1,6 @@
 """What pip needs to know to install the plugin and to show it to Certbot."""
 
+import os
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -28,6 +29,10 @@ RUN_TIME = [
     # 6; from 8 on, old setuptools do not find it by its name.
     'zope.interface>=5.2,<8; python_version < "3.10"',
 ]
+
+# Certbot's snap has its own of these, and lets a plugin's snap have none.
+if os.environ.get("SNAP_BUILD"):
+    RUN_TIME = [need for need in RUN_TIME if not need.startswith(("acme", "certbot"))]
 
 # Roles (STS), ECS, OIDC, profiles of the aliyun CLI; imported when a setting asks for it. The
 # release that this was written against: its providers are not a documented interface.

@@ -1,0 +1,138 @@
+"""A Debian of its own in a folder, where Certbot is apt's: `make distributions`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[2]
+BUILD = CHECKOUT / "build"
+MIRROR = "http://deb.debian.org/debian"
+PACKAGES = "certbot,ca-certificates,python3-pip"
+SUITES = ("bullseye", "bookworm", "trixie", "sid")
+#: What pip must not ask for there: it does not know the option.
+OLD_PIP = ("bullseye",)
+FROM_OUTSIDE = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf")
+
+
+def cached(suite: str) -> Path:
+    """The folder with a fresh Debian, made once."""
+    folder = BUILD / "chroots" / suite
+    if not (folder / "usr/bin/certbot").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        command = ["mmdebstrap", "--variant=minbase", f"--include={PACKAGES}"]
+        command += ['--aptopt=APT::Install-Recommends "false"']
+        # A mirror that has stood still for some weeks will do.
+        command += ['--aptopt=Acquire::Check-Valid-Until "false"', suite, str(folder), MIRROR]
+        subprocess.run(command, check=True, capture_output=True, timeout=900)
+    return folder
+
+
+def wheels() -> Path:
+    """A folder with our wheel and what it asks for, for whichever Python."""
+    folder = BUILD / "chroots" / "wheels"
+    if not folder.exists():
+        (wheel,) = (BUILD / "wheel").glob("*.whl")
+        pip = [str(BUILD / "venv/bin/pip"), "-qq", "download", "--dest", f"{folder}.new"]
+        pure = ["--only-binary=:all:", "--python-version", "3.9", "--no-deps"]
+        needs = (CHECKOUT / "packaging/debian/vendored.txt").read_text().splitlines()
+        names = [line for line in needs if line and not line.startswith("#")]
+        shutil.rmtree(f"{folder}.new", ignore_errors=True)
+        subprocess.run([*pip, *pure, *names, "jmespath", "idna"], check=True, timeout=300)
+        shutil.copy(wheel, f"{folder}.new")
+        os.rename(f"{folder}.new", folder)
+    return folder
+
+
+@dataclass
+class Debian:
+    """A Debian that may be changed.
+
+    :ivar root: its folder
+    """
+
+    suite: str
+    root: Path
+
+    @classmethod
+    def fresh(cls, suite: str, folder: Path) -> Debian:
+        """Copy the one that is kept."""
+        subprocess.run(["cp", "-a", str(cached(suite)), str(folder)], check=True)
+        return cls(suite, folder)
+
+    def run(self, *command: str) -> str:
+        """Run something in it, as root."""
+        environment = {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "LC_ALL": "C.UTF-8",
+            "HOME": "/root",
+        }
+        environment["DEBIAN_FRONTEND"] = "noninteractive"
+        done = subprocess.run(
+            ["chroot", str(self.root), *command],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert done.returncode == 0, f"{command}:\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def bring(self, file: Path) -> str:
+        """Copy a file, or a folder, into its /srv."""
+        target = self.root / "srv" / file.name
+        if file.is_dir():
+            shutil.copytree(file, target, dirs_exist_ok=True)
+        else:
+            shutil.copy(file, target)
+        return f"/srv/{file.name}"
+
+    def pip_install(self) -> None:
+        """Install the plugin as README has it, from a folder in place of an index."""
+        found = self.bring(wheels())
+        words = ["/usr/bin/python3", "-m", "pip", "install", "--no-index", "--find-links", found]
+        if self.suite not in OLD_PIP:
+            words.append("--break-system-packages")
+        self.run(*words, "certbot-dns-aliyun>=3.0.0.dev0")
+
+    def pip_install_apart(self) -> str:
+        """Install it into a folder that only CERTBOT_PLUGIN_PATH names, as a snap is one."""
+        found = self.bring(wheels())
+        pip = ["/usr/bin/python3", "-m", "pip", "install", "--no-index", "--no-deps"]
+        names = [str(file.name) for file in sorted(wheels().iterdir())]
+        folder = "/opt/certbot-dns-aliyun"
+        self.run(*pip, "--target", folder, *(f"{found}/{name}" for name in names))
+        return folder
+
+    def install_deb(self) -> None:
+        """Install the .deb and nothing else."""
+        (deb,) = (BUILD / "deb").glob("*.deb")
+        self.run("dpkg", "--install", self.bring(deb))
+
+    def as_venv(self, folder: Path, shared: Path) -> Path:
+        """Let it pass for a virtual environment: its certbot lives in this network, and sees a
+        folder under the same name as everybody."""
+        for file in FROM_OUTSIDE:
+            target = self.root / file.lstrip("/")
+            target.unlink(missing_ok=True)
+            target.write_bytes(Path(file).read_bytes())
+        for source in ("/dev", "/proc", str(shared)):
+            target = self.root / source.lstrip("/")
+            target.mkdir(parents=True, exist_ok=True)
+            subprocess.run(["mount", "--bind", source, str(target)], check=True)
+        certbot = folder / "certbot-0" / "bin" / "certbot"
+        certbot.parent.mkdir(parents=True)
+        certbot.write_text(f'#!/bin/sh\nexec chroot {self.root} /usr/bin/certbot "$@"\n')
+        certbot.chmod(0o755)
+        return folder
+
+
+if __name__ == "__main__":  # before the tests, which have no way out of their network
+    for each in SUITES:
+        cached(each)
+    wheels()

@@ -1,0 +1,104 @@
+"""README's ways beside apt's Certbot, and the .deb, from install to purge in a fresh Debian."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from tests.distributions.debian import SUITES, Debian
+from tests.world import World
+
+pytestmark = pytest.mark.timeout(1200)
+
+NAMES = ("example.com", "*.example.com")
+
+
+@pytest.fixture(params=SUITES)
+def debian(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Debian]:
+    folder = tmp_path_factory.mktemp("debian")
+    yield Debian.fresh(request.param, folder / request.param)
+    mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    for target in reversed(mounted):
+        if target.startswith(f"{folder}/"):
+            subprocess.run(["umount", "--lazy", target], check=True)
+
+
+@pytest.fixture
+def lives(
+    make_world: Callable[..., World],
+    debian: Debian,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., None]:
+    """Shows that its Certbot issues and renews."""
+
+    def live(**environment: str) -> None:
+        world = make_world()
+        shared = world.ca.bundle.parent.parent  # where all temporary files are
+        venvs = debian.as_venv(tmp_path / "venvs", shared)
+        monkeypatch.setenv("CERTBOT_VENVS", str(venvs))
+        monkeypatch.delenv("CERTBOT", raising=False)
+        world.certbot.env.update(environment)
+        issued = world.issue(*NAMES)
+        assert issued.ok, issued
+        first = world.certbot.certificate("example.com")
+        renewed = world.certbot.run("renew", "--force-renewal")
+        assert renewed.ok, renewed
+        assert world.certbot.certificate("example.com").serial_number != first.serial_number
+        assert world.certbot.names("example.com") == sorted(NAMES)
+
+    return live
+
+
+def test_installed_by_pip_as_the_readme_says_it_issues_and_renews(
+    debian: Debian, lives: Callable[..., None]
+) -> None:
+    before = debian.run("dpkg-query", "--show")
+    debian.pip_install()
+    assert debian.run("dpkg-query", "--show") == before
+    assert "* dns-aliyun" in debian.run("certbot", "plugins")
+    lives()
+
+
+def test_installed_as_a_package_it_issues_and_renews(
+    debian: Debian, lives: Callable[..., None]
+) -> None:
+    debian.install_deb()
+    assert "* dns-aliyun" in debian.run("certbot", "plugins")
+    lives()
+
+
+def test_in_a_folder_that_certbot_is_told_of_it_issues_and_renews(
+    debian: Debian, lives: Callable[..., None]
+) -> None:
+    if debian.suite == "bullseye":
+        pytest.skip("Certbot knows CERTBOT_PLUGIN_PATH from 1.13 on")
+    lives(CERTBOT_PLUGIN_PATH=debian.pip_install_apart())
+
+
+def test_the_package_takes_over_from_pip_and_leaves_nothing(debian: Debian) -> None:
+    def files() -> set[str]:
+        return set(debian.run("find", "/usr", "/etc", "/var/lib/letsencrypt").splitlines())
+
+    debian.run("certbot", "plugins")  # writes what Python compiles, and Certbot's folders
+    before = files()
+    debian.pip_install()
+    debian.install_deb()
+    assert debian.run("certbot", "plugins").count("* dns-aliyun") == 1
+    debian.run("/usr/bin/python3", "-m", "pip", "uninstall", "--yes", *_removable(debian))
+    assert debian.run("certbot", "plugins").count("* dns-aliyun") == 1
+    debian.run("dpkg", "--purge", "python3-certbot-dns-aliyun")
+    assert "dns-aliyun" not in debian.run("certbot", "plugins")
+    left = {name for name in files() - before if "aliyun" in name}
+    assert not left
+
+
+def _removable(debian: Debian) -> list[str]:
+    names = ["certbot-dns-aliyun", "aliyun-python-sdk-core", "aliyun-python-sdk-alidns"]
+    return names if debian.suite in ("bullseye",) else ["--break-system-packages", *names]

@@ -129,8 +129,18 @@ class Authenticator(dns_common.DNSAuthenticator):
                 self._attempt_cleanup = False
 
     def auth_hint(self, failed_achalls: list[achallenges.AnnotatedChallenge]) -> str:
-        """Tell what the name servers were serving when the CA said no."""
-        return self._run.hint(_record(achall)[1] for achall in failed_achalls) if self._run else ""
+        """Tell why the CA may have said no, by its own words and by what DNS says."""
+        if self._run is None:
+            return ""
+        from certbot_dns_aliyun.diagnosis.refusal import Refusal
+
+        refusals = []
+        for achall in failed_achalls:
+            domain, name, _ = _record(achall)
+            error = getattr(achall, "error", None)
+            kind, detail = getattr(error, "typ", ""), getattr(error, "detail", "")
+            refusals.append(Refusal(domain, name, str(kind or ""), str(detail or "")))
+        return self._run.hint(refusals, str(getattr(self.config, "server", "")))
 
     def _setup_credentials(self) -> None:
         from certbot_dns_aliyun.credentials import settings

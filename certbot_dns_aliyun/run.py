@@ -19,6 +19,7 @@ from certbot_dns_aliyun import threads
 from certbot_dns_aliyun.alidns.effort import PATIENCE, Effort
 from certbot_dns_aliyun.credentials.settings import Settings
 from certbot_dns_aliyun.names import is_possible
+from certbot_dns_aliyun.propagation import words
 from certbot_dns_aliyun.propagation.delegation import BadChainError
 from certbot_dns_aliyun.propagation.discovery import parse_servers
 from certbot_dns_aliyun.propagation.esa import refuse_esa
@@ -27,9 +28,9 @@ from certbot_dns_aliyun.propagation.public_dns import PublicDns
 from certbot_dns_aliyun.propagation.question import NameServer
 from certbot_dns_aliyun.propagation.wait import wait_until_served
 from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
-from certbot_dns_aliyun.propagation.words import hint
 
 if TYPE_CHECKING:
+    from certbot_dns_aliyun.diagnosis.refusal import Refusal
     from certbot_dns_aliyun.records.ledger import Ledger
 
 logger = logging.getLogger(__name__)
@@ -188,11 +189,36 @@ class Run:
         if left:
             logger.warning("%s", left)
 
-    def hint(self, names: Iterable[str]) -> str:
-        """Tell what the name servers were seen to serve."""
-        at = {place.name for name in names for place in self._dns.places(name)}
-        hints = [hint(watch) for watch in self._watches if watch.is_about(at)]
-        return " ".join(hints)
+    def hint(self, refusals: Sequence[Refusal], directory: str) -> str:
+        """Tell why the CA may have refused challenges, by what it said and by what DNS says.
+
+        :param directory: URL of the CA's directory
+        """
+        told: list[str] = []
+        self.aside(lambda: told.append(self._explain(refusals, directory)))
+        return told[0]
+
+    def _explain(self, refusals: Sequence[Refusal], directory: str) -> str:
+        try:
+            from certbot_dns_aliyun.diagnosis.hints import explain
+
+            return explain(refusals, self._dns, self._chain, self._served, directory)
+        except Exception as error:  # a hint must not hide the CA's own words
+            logger.debug("What the CA said could not be looked into (%s)", type(error).__name__)
+            return self._served([refusal.name for refusal in refusals])
+
+    def _chain(self, name: str) -> list[str]:
+        try:
+            return [link for place in self._dns.places(name) for link in place.chain]
+        except BadChainError:
+            return []
+
+    def _served(self, names: Sequence[str], from_elsewhere: bool = False) -> str:
+        if not self._watches:
+            return words.hint_without_wait()
+        at = {link for name in names for link in self._chain(name)}
+        watches = [watch for watch in self._watches if watch.is_about(at)]
+        return " ".join(words.hint(watch, from_elsewhere) for watch in watches)
 
     def aside(self, do: Callable[[], None]) -> None:
         """Do something in a thread of its own; this one only waits, and may be interrupted."""

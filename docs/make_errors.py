@@ -286,10 +286,37 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         "to look.",
     },
     "When the CA says no": {
-        ("have served the TXT records since",): "The record was where it should be when this "
-        "machine looked. The CA has asked other servers, then: it follows the delegation in the "
-        "registry, and this machine's resolver may not (split horizon). Or a CAA record forbids "
-        "this CA; its own message tells.",
+        ("that can be reached have served the TXT records since",): "The record was where it "
+        "should be when this machine looked. The CA has asked other servers, then: it follows the "
+        "delegation in the registry, and this machine's resolver may not (split horizon).",
+        ("Only from some of its places",): "CAs look from several places in the world, and most of "
+        "them must see the record. The first one did, others did not, or got no answer in time. "
+        "That mostly passes; if it does not, ask who runs the name servers, or a firewall before "
+        "them, whether they turn some countries away.",
+        ("No name server was asked",): "``--dns-aliyun-wait-for nothing`` was set, so nobody knows "
+        "what the name servers served.",
+        ("CAA keeps the CA from issuing",): "CAA records say which CAs may issue for a name and "
+        "all names below it that have none of their own (RFC 8659). The sentence shows the ones "
+        "that count, where they stand, and what is missing. They are not this plugin's: change "
+        "them where that zone is served.",
+        ("let one account of the CA alone",): "A record with an ``accounturi`` (RFC 8657) was "
+        "written for another account with the CA than the one that Certbot has here.",
+        ("No CAA record that keeps",): "The CA says that CAA records forbid it, and this machine's "
+        "resolver sees none that do. One of the two remembers what was there before.",
+        ("cannot be looked up: nobody answers",): "A CA that gets no answer to its question for "
+        "CAA records must not issue. Name servers that know no CAA records must still answer that "
+        "there are none; some old ones do not.",
+        ("got no answer about the CAA records",): "It mostly passes.",
+        ("The DNSSEC of",): "A DS record at the registry promises that the zone is signed. Since "
+        "2026 all CAs check that, and take no answer of a zone that does not keep the promise, nor "
+        "do many resolvers. It happens when a signed domain moves to other name servers, or when "
+        "DNSSEC is turned off for the zone and not at the registrar.",
+        ("The CA's rate limit",): "Certificates, failures and accounts are counted by the CA. Each "
+        "failed try counts, so find the reason with ``--dry-run``.",
+        ("The CA had trouble",): "An internal error of the CA.",
+        ("whatever its records are",): "CAs turn some names away by policy.",
+        ("The records are not the reason", "What was said above"): "The sentence of the CA, or "
+        "that of the plugin further up, tells what to do.",
         ("but these did not",): "The CA may have asked one of the others.",
         ("could be asked from here, so",): "The fixed wait was too short, or the domain is "
         "delegated somewhere else.",

@@ -48,7 +48,9 @@ class Discovery:
         self.traffic = Traffic()
         self.clock = AwakeClock()
         self._resolver = _make_resolver(resolvers, self.traffic)
-        self._asked: dict[tuple[dns.name.Name, int], asyncio.Task[dns.message.Message | None]] = {}
+        self._asked: dict[
+            tuple[dns.name.Name, int, bool], asyncio.Task[dns.message.Message | None]
+        ] = {}
         self._contacts: dict[tuple[str, int], Contact] = {}
 
     @property
@@ -133,18 +135,29 @@ class Discovery:
         finally:
             ipv6.cancel()
 
+    async def look_up(
+        self, name: str, kind: dns.rdatatype.RdataType, unchecked: bool = False
+    ) -> dns.message.Message | None:
+        """Give what the resolver knows of a name that is no validation name; None for no answer.
+
+        :param unchecked: whether it need not pass DNSSEC, where the resolver validates
+        """
+        return await self._ask(dns.name.from_text(name), kind, unchecked)
+
     async def _ask(
-        self, name: dns.name.Name, kind: dns.rdatatype.RdataType
+        self, name: dns.name.Name, kind: dns.rdatatype.RdataType, unchecked: bool = False
     ) -> dns.message.Message | None:
         """Give the resolver's response, be it that there is no such name; None if none came."""
         if name.labels[0] == _VALIDATION_LABEL:
             return None
-        if (name, kind) not in self._asked:
-            self._asked[name, kind] = asyncio.ensure_future(self._resolver.ask(name, kind))
+        key = (name, kind, unchecked)
+        if key not in self._asked:
+            asking = self._resolver.ask(name, kind, unchecked)
+            self._asked[key] = asyncio.ensure_future(asking)
         # Who waits may give up; others wait for the same answer.
-        response = await asyncio.shield(self._asked[name, kind])
+        response = await asyncio.shield(self._asked[key])
         if response is None:
-            self._asked.pop((name, kind), None)
+            self._asked.pop(key, None)
         return response
 
 

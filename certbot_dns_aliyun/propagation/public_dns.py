@@ -6,9 +6,10 @@ import asyncio
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any, Callable, TypeVar
 
 from certbot_dns_aliyun.names import is_within
 from certbot_dns_aliyun.propagation.delegation import (
@@ -24,6 +25,8 @@ from certbot_dns_aliyun.propagation.question import NameServer
 from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 #: Seconds for finding the places of a name.
 _PLACES_TIMEOUT = 45.0
@@ -97,6 +100,18 @@ class PublicDns:
         found, _ = self._loop.start(public_zone(self._discovery, name)).result()
         return found in (None, zone)
 
+    def inquire(self, look: Callable[[Discovery], Coroutine[Any, Any, T]], seconds: float) -> T:
+        """Have something else looked up, and wait for it.
+
+        :param look: makes the look-up
+        :raises TimeoutError: if it takes longer than some seconds
+        """
+        future = self._loop.start(self._bounded(look, seconds))
+        try:
+            return future.result()
+        except asyncio.TimeoutError:
+            raise TimeoutError from None
+
     def watch(
         self, records: Iterable[Served], limits: Limits
     ) -> tuple[list[ZoneWatch], Future[None]]:
@@ -156,6 +171,11 @@ class PublicDns:
             if name not in self._places:
                 self._places[name] = self._loop.start(self._find(name))
             return self._places[name]
+
+    async def _bounded(
+        self, look: Callable[[Discovery], Coroutine[Any, Any, T]], seconds: float
+    ) -> T:
+        return await self._discovery.clock.wait_for(look(self._discovery), seconds)
 
     async def _find(self, name: str) -> list[Place]:
         try:

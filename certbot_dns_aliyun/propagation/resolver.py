@@ -167,15 +167,18 @@ class Resolver:
         return [server.address for server in self._servers]
 
     async def ask(
-        self, name: dns.name.Name, kind: dns.rdatatype.RdataType
+        self, name: dns.name.Name, kind: dns.rdatatype.RdataType, unchecked: bool = False
     ) -> dns.message.Message | None:
-        """Give the response for a name, be it that there is no such name; None if none came."""
+        """Give the response for a name, be it that there is no such name; None if none came.
+
+        :param unchecked: whether it need not pass DNSSEC
+        """
         history = self._history_of(kind)
         is_silent = history.is_silent()
         if not self._servers or time.monotonic() < history.left_alone_until:
             return None
         history.silent_since = history.silent_since or time.monotonic()
-        look_up = _LookUp(self._in_order(), self._traffic, self._timeout, name, kind)
+        look_up = _LookUp(self._in_order(), self._traffic, self._timeout, name, kind, unchecked)
         response = await look_up.run(
             _GLANCE if is_silent else self._patience,
             _PAUSES[:1] if is_silent or history.failures >= _FAILURES_THAT_LAST else _PAUSES,
@@ -210,6 +213,7 @@ class _LookUp:
     timeout: float
     name: dns.name.Name
     kind: dns.rdatatype.RdataType
+    unchecked: bool = False
     has_heard: bool = False
     _outcomes: dict[str, str] = field(default_factory=dict)
     _unanswered: dict[_Server, int] = field(default_factory=dict)
@@ -302,7 +306,8 @@ class _LookUp:
             sent.set_result(None)
             asked_at = time.monotonic()
             try:
-                response = await _exchange(server, way, self.name, self.kind, self.timeout)
+                query = make_query(self.name, self.kind, way, self.unchecked)
+                response = await _exchange(server, way, query, self.timeout)
             except dns.exception.Timeout:
                 return _Nothing.SILENCE
             except (dns.exception.DNSException, EOFError):
@@ -316,14 +321,9 @@ class _LookUp:
 
 
 async def _exchange(
-    server: _Server,
-    way: Way,
-    name: dns.name.Name,
-    kind: dns.rdatatype.RdataType,
-    timeout: float,
+    server: _Server, way: Way, query: dns.message.Message, timeout: float
 ) -> dns.message.Message:
     """Ask once; again over TCP where the answer was cut, or without EDNS where that is unknown."""
-    query = make_query(name, kind, way)
     part: dns.message.Message | None = None
     while True:
         try:

@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Any
 
 import dns.asyncquery
+import dns.flags
 import dns.message
 import dns.name
 import dns.rdatatype
@@ -23,11 +24,22 @@ class Way(Enum):
 
 
 def make_query(
-    name: dns.name.Name | str, kind: dns.rdatatype.RdataType, way: Way
+    name: dns.name.Name | str,
+    kind: dns.rdatatype.RdataType,
+    way: Way,
+    unchecked: bool = False,
 ) -> dns.message.Message:
-    """Make the question as it travels on a way; it asks for recursion."""
+    """Make the question as it travels on a way; it asks for recursion.
+
+    :param unchecked: ask a resolver for what does not pass DNSSEC, too, and for the signatures
+        (RFC 4035, 3.2)
+    """
     use_edns = False if way is Way.PLAIN else 0
-    return dns.message.make_query(name, kind, use_edns=use_edns, payload=_PAYLOAD)
+    flags = dns.flags.RD | (dns.flags.CD if unchecked else 0)
+    query = dns.message.make_query(name, kind, use_edns=use_edns, payload=_PAYLOAD, flags=flags)
+    if unchecked and query.edns >= 0:
+        query.want_dnssec()
+    return query
 
 
 async def exchange(

@@ -163,8 +163,11 @@ def warn_of_incomplete(watches: list[ZoneWatch]) -> None:
         )
 
 
-def hint(watch: ZoneWatch) -> str:
-    """Say what was seen, for somebody who wonders why the CA saw something else."""
+def hint(watch: ZoneWatch, from_elsewhere: bool = False) -> str:
+    """Say what was seen, for somebody who wonders why the CA saw something else.
+
+    :param from_elsewhere: whether the CA did so from some of its places alone
+    """
     where = f"the name servers of {watch.zone}"
     if watch.is_blind:
         return (
@@ -177,10 +180,24 @@ def hint(watch: ZoneWatch) -> str:
             f"Of {where} these served the TXT records: {complete}; but these did not, and the "
             f"CA may have asked one of them: {watch.lacking}."
         )
+    if from_elsewhere:
+        return (
+            f"Only from some of its places the CA saw something else: {complete} of {watch.zone} "
+            f"have served the TXT records since {watch.served_since:%Y-%m-%d %H:%M:%S} UTC. Run "
+            "the same command again; a firewall may keep parts of the world from those servers."
+        )
     return (
         f"All of {where} that can be reached have served the TXT records since "
         f"{watch.served_since:%Y-%m-%d %H:%M:%S} UTC ({complete}); if the CA says otherwise, "
         "check that the domain's registry delegates it to these servers."
+    )
+
+
+def hint_without_wait() -> str:
+    """Say the same where no name server was asked."""
+    return (
+        "No name server was asked for the TXT records before the CA looked; raise "
+        "--dns-aliyun-propagation-seconds, or leave --dns-aliyun-wait-for out."
     )
 
 

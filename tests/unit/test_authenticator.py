@@ -77,8 +77,9 @@ class FakeRun:
     def remove(self, name: str, value: str) -> None:
         self._step("remove")
 
-    def hint(self, names: Iterable[str]) -> str:
-        return f"hint for {', '.join(names)}"
+    def hint(self, refusals: Iterable[Any], directory: str) -> str:
+        told = [f"{each.domain} {each.name} {each.kind} {each.detail}" for each in refusals]
+        return f"{directory}: {', '.join(told)}"
 
     def close(self) -> None:
         self._step("close")
@@ -249,4 +250,17 @@ def test_bad_credentials_leave_nothing_to_clean_up(config: SimpleNamespace) -> N
 def test_the_hint_is_that_of_the_run(authenticator: Authenticator) -> None:
     assert authenticator.auth_hint([ACHALL]) == ""
     authenticator.perform([ACHALL])
-    assert authenticator.auth_hint([ACHALL]) == "hint for _acme-challenge.example.com"
+    refused = achall("example.com")
+    refused.error = SimpleNamespace(typ="urn:ietf:params:acme:error:caa", detail="forbidden")
+    authenticator.config.server = "https://ca.example/directory"
+    assert authenticator.auth_hint([refused]) == (
+        "https://ca.example/directory: example.com _acme-challenge.example.com "
+        "urn:ietf:params:acme:error:caa forbidden"
+    )
+
+
+def test_a_refusal_without_a_reason_has_its_hint_all_the_same(authenticator: Authenticator) -> None:
+    authenticator.perform([ACHALL])
+    refused = achall("example.com")
+    refused.error = None
+    assert "example.com _acme-challenge.example.com" in authenticator.auth_hint([refused])

@@ -31,7 +31,7 @@ class FakeResolver:
         self.seconds: dict[tuple[str, str], float] = {}
 
     async def ask(
-        self, name: dns.name.Name, kind: dns.rdatatype.RdataType
+        self, name: dns.name.Name, kind: dns.rdatatype.RdataType, unchecked: bool = False
     ) -> dns.message.Message | None:
         key = name.to_text(omit_final_dot=True), kind.name
         self.asked.append(key)

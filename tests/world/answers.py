@@ -3,12 +3,30 @@ RFC 2308), as far behind as one server is."""
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dnslib import AAAA, CNAME, MX, NS, NSEC, QTYPE, RCODE, RR, RRSIG, SOA, TXT, A, DNSRecord
+from dnslib import (
+    AAAA,
+    CAA,
+    CNAME,
+    DNSKEY,
+    DS,
+    MX,
+    NS,
+    NSEC,
+    QTYPE,
+    RCODE,
+    RR,
+    RRSIG,
+    SOA,
+    TXT,
+    A,
+    DNSRecord,
+)
 
 from .records import Record, Zone
 
@@ -31,7 +49,7 @@ def answer(
                 reply.header.rcode = RCODE.REFUSED
             return
         view = View(zone, behind, vanishes)
-        if view.refer(reply, name):
+        if view.refer(reply, name, type):
             return
         reply.header.aa = 1
         target = view.answer(reply, name, type)
@@ -75,11 +93,12 @@ class View:
     def at(self, name: str) -> list[Record]:
         return self.zone.at(name, self.behind, self.vanishes)
 
-    def refer(self, reply: DNSRecord, name: str) -> bool:
-        """Answer with a referral where the name is at or below a delegated child."""
+    def refer(self, reply: DNSRecord, name: str, type: str) -> bool:
+        """Answer with a referral where the name is at or below a delegated child; of a DS record
+        the parent itself tells (RFC 4035, 3.1.4.1)."""
         for cut in ancestors(name, self.zone.apex):
             servers = [record for record in self.at(cut) if record.type == "NS"]
-            if servers and cut != self.zone.apex:
+            if servers and cut != self.zone.apex and (cut, type) != (name, "DS"):
                 reply.add_auth(*(_rr(cut, record) for record in servers))
                 for record in servers:
                     reply.add_ar(*_addresses(record.value, self.zone.glue))
@@ -149,6 +168,15 @@ def _rdata(record: Record) -> Any:
         return TXT([data[at : at + 255] for at in range(0, len(data), 255)] or [b""])
     if record.type == "MX":
         return MX(value, 10)
+    if record.type == "CAA":
+        flags, tag, text = value.split(" ", 2)
+        return CAA(int(flags), tag, text.strip('"'))
+    if record.type == "DS":
+        tag, algorithm, digest_type, digest = value.split()
+        return DS(int(tag), int(algorithm), int(digest_type), bytes.fromhex(digest))
+    if record.type == "DNSKEY":
+        flags, protocol, algorithm, key = value.split()
+        return DNSKEY(int(flags), int(protocol), int(algorithm), base64.b64decode(key))
     kinds = {"A": A, "AAAA": AAAA, "NS": NS, "CNAME": CNAME}
     return kinds[record.type](value)
 

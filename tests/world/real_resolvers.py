@@ -1,7 +1,8 @@
 """Resolvers that people really have, as the machine's own, before the world's name servers.
 
 Each is the program of a Debian package, run as a child with nothing but files of the world's
-folder. None validates DNSSEC, as the world's zones are not signed.
+folder. None validates DNSSEC, as the world's zones are not signed, but for an unbound that was told
+of one that it should be.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ import dns.rcode
 from . import namespace
 from .alidns import ADDRESS as API_ADDRESS
 from .alidns import HOST as API
+from .letsencrypt import ADDRESS as LETSENCRYPT
+from .letsencrypt import HOSTS as LETSENCRYPT_HOSTS
 from .nameservers import Server
 from .resolver import ADDRESS
 from .world import ROOT_SERVER, World
@@ -55,6 +58,13 @@ server:
     local-zone: "localhost." nodefault
 remote-control:
     control-enable: no
+"""
+
+#: Lets unbound validate a zone, as if the zones above it were signed.
+VALIDATING = """
+server:
+    module-config: "validator iterator"
+    trust-anchor: "{zone}. 3600 IN DS {ds}"
 """
 
 BIND = f"""
@@ -109,7 +119,7 @@ log-facility=-
 class RealResolver:
     """One such program. `name` says which (see KINDS)."""
 
-    def __init__(self, world: World, name: str) -> None:
+    def __init__(self, world: World, name: str, more: str = "") -> None:
         self._folder = world.folder / name
         self._folder.mkdir()
         self._log = self._folder / "log"
@@ -118,7 +128,9 @@ class RealResolver:
         if path is None:
             raise FileNotFoundError(f"{program} is not on this machine")
         hints = self._write("hints", HINTS)
-        conf = self._write("recursor.conf", template.format(folder=self._folder, hints=hints))
+        conf = self._write(
+            "recursor.conf", template.format(folder=self._folder, hints=hints) + more
+        )
         # A copy, as AppArmor may keep the program at its own place to its own files.
         copy = Path(shutil.copy(path, self._folder / program))
         world.scan.exempt.add(copy)
@@ -181,16 +193,19 @@ def find(program: str) -> str | None:
     return shutil.which(program, path=os.pathsep.join(folders))
 
 
-def replace_resolver(world: World, name: str) -> RealResolver:
-    """Let a real resolver be the machine's, instead of the world's own; by it the API is found,
-    too."""
+def replace_resolver(world: World, name: str, more: str = "") -> RealResolver:
+    """Let a real resolver be the machine's, instead of the world's own; by it the API and
+    Let's Encrypt are found, too. `more` is added to its configuration."""
     world.resolver.behave("missing")
     aliyuncs = world.add_zone("aliyuncs.com", [Server(lag=0.0)], hosted=False)
     aliyuncs.add(API.partition(".")[0], API_ADDRESS, "A")
+    letsencrypt = world.add_zone("letsencrypt.org", [Server(lag=0.0)], hosted=False)
+    for host in LETSENCRYPT_HOSTS:
+        letsencrypt.add(host[: -len(".letsencrypt.org")], LETSENCRYPT, "A")
     if name == "dnsmasq":
         world.resolver.open_desk(BEHIND_DNSMASQ)
     namespace.add_address(ADDRESS)  # BIND listens where an interface has an address, alone
-    made = RealResolver(world, name)
+    made = RealResolver(world, name, more)
     made.start()
     world.at_the_end.append(made.stop)
     return made

@@ -47,7 +47,8 @@ class Found:
 class Resolver:
     """`behaviour`, `lies`, `slow` (seconds for each answer) and `vice` (asked about each question)
     are for those who use resolv.conf, not for the CA; names in `hosts` are answered whatever the
-    behaviour, so that the API can be found."""
+    behaviour, so that the API can be found. `bogus` are zones that do not pass DNSSEC, of which
+    nothing is told, to the CA neither, but to who does not want it checked (RFC 4035, 3.2.2)."""
 
     def __init__(self, nameservers: NameServers, hosts: Mapping[str, str]) -> None:
         self.hosts = dict(hosts)
@@ -55,6 +56,7 @@ class Resolver:
         self.slow = 0.0
         self.vice: Mood | None = None
         self.lies: dict[tuple[str, str], list[RR]] = {}
+        self.bogus: set[str] = set()
         self.queries: list[Query] = []
         self.pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="world-resolver")
         self._nameservers = nameservers
@@ -132,9 +134,14 @@ class Resolver:
             rr.ttl = min(rr.ttl, left)
         return found
 
+    def is_bogus(self, name: str, type: str) -> bool:
+        """Whether an answer fails DNSSEC; a DS record is its parent's."""
+        zones = ancestors(name, "")[1 if type == "DS" else 0 :]
+        return any(zone in self.bogus for zone in zones)
+
     def _servers_of(self, name: str, type: str) -> list[str]:
         table = self._nameservers.delegations
-        for apex in ancestors(name, ""):
+        for apex in ancestors(name, "")[1 if type == "DS" else 0 :]:
             if apex in table:
                 return [server.address for server in table[apex]]
         return []
@@ -209,6 +216,8 @@ class _Desk:
             reply.header.rcode = getattr(RCODE, mood.upper())
         elif public and (query.name, query.type) in resolver.lies:
             reply.add_answer(*resolver.lies[query.name, query.type])
+        elif not request.header.cd and resolver.is_bogus(query.name, query.type):
+            reply.header.rcode = RCODE.SERVFAIL
         else:
             found = resolver.look_up(query.name, query.type)
             reply.header.rcode = found.rcode

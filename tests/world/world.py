@@ -19,6 +19,7 @@ from .alidns import ADDRESS, HOST, AlidnsServer
 from .answers import address_rr, enclosing
 from .ca import Ca, certificates, pebble
 from .certbot import Argument, Certbot, Outcome, find_venv
+from .letsencrypt import LetsEncrypt
 from .nameservers import NameServers, Server
 from .questions import Query
 from .ram import Key, zone_policy
@@ -26,7 +27,7 @@ from .records import Records, Zone
 from .resolver import ADDRESS as RESOLVER_ADDRESS
 from .resolver import Resolver
 from .scan import Scan
-from .webserver import LoopThread, WebServer
+from .webserver import LoopThread
 
 ROOT_SERVER = ("a.root-servers.net", "127.0.0.201")
 TLD_SERVER = ("a.gtld-servers.net", "127.0.0.202")
@@ -77,7 +78,7 @@ class World:
         self._certbot_version = certbot
         self._ca_options = (not ca_validates, ca_rejects_nonces)
         self._contents: list[Zone] = []
-        self._letsencrypt: WebServer | None = None
+        self._letsencrypt: LetsEncrypt | None = None
         self._start_parents()
         servers = zones if isinstance(zones, Mapping) else dict.fromkeys(zones, ())
         for name in sorted(servers, key=lambda name: name.count(".")):
@@ -109,7 +110,7 @@ class World:
         for stop in self.at_the_end:
             stop()
         if self._letsencrypt:
-            self._letsencrypt.refuse_connections()
+            self._letsencrypt.stop()
         self.alidns.web.refuse_connections()
         self.loop.stop()
         self.resolver.stop()
@@ -181,9 +182,15 @@ class World:
     def ca(self) -> Ca:
         ca = pebble(*self._ca_options)
         self.scan.watch_log(ca.log)
-        tls = tls_context(*letsencrypt.HOSTS)
-        self._letsencrypt = letsencrypt.lead_to(ca.url, self.loop, tls)
+        self._letsencrypt = LetsEncrypt(ca, self.loop, tls_context(*letsencrypt.HOSTS))
         return ca
+
+    @property
+    def letsencrypt(self) -> LetsEncrypt:
+        """The CA at Let's Encrypt's addresses; `--server` DIRECTORY leads there."""
+        assert self.ca
+        assert self._letsencrypt
+        return self._letsencrypt
 
     @cached_property
     def certbot(self) -> Certbot:

@@ -1,0 +1,367 @@
+"""What keeps a CA from issuing, by what DNS says and by what the CA has said."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Coroutine, Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any, Callable
+
+import dns.dnssec
+import dns.flags
+import dns.rdata
+import dns.rrset
+import pytest
+import requests
+
+from certbot_dns_aliyun import https
+from certbot_dns_aliyun.diagnosis import hints
+from certbot_dns_aliyun.diagnosis.authority import caa_identities
+from certbot_dns_aliyun.diagnosis.caa import CaaSet, Obstacle, objection, relevant
+from certbot_dns_aliyun.diagnosis.dnssec import Broken, Flaw, find_broken
+from certbot_dns_aliyun.diagnosis.refusal import Matter, Refusal
+from certbot_dns_aliyun.propagation.discovery import Discovery
+from tests.unit.fake_dns import Asked, Internet, Zone, lost, servfail
+from tests.unit.fake_time import Clock
+
+OURS = ("letsencrypt.org",)
+KEY = "257 3 13 " + "A" * 86 + "=="
+TAG = dns.dnssec.key_id(dns.rdata.from_text("IN", "DNSKEY", KEY))  # type: ignore[arg-type]
+SIGNED = f"{{}} 13 2 60 {{}} 19700101000000 {TAG} example.com. AAAA"
+
+
+@pytest.fixture
+def internet(clock: Clock) -> Internet:
+    internet = Internet()
+    internet.add("com", "192.0.2.1")
+    internet.add("example.com", "192.0.2.2")
+    return internet
+
+
+@pytest.fixture
+def discovery(internet: Internet) -> Iterator[Discovery]:
+    with internet.in_place() as discovery:
+        yield discovery
+
+
+def caa_of(
+    internet: Internet, discovery: Discovery, clock: Clock, *, at: str, texts: Sequence[str]
+) -> CaaSet:
+    for text in texts:
+        internet.zones["example.com"].add(at, "CAA", text)
+    return clock.run(relevant(discovery, "www.example.com"))
+
+
+def test_the_closest_name_with_caa_records_counts(
+    internet: Internet, discovery: Discovery, clock: Clock
+) -> None:
+    internet.zones["com"].add("com", "CAA", '0 issue "registry.example"')
+    found = caa_of(internet, discovery, clock, at="example.com", texts=['0 issue "a.example"'])
+    assert (found.owner, found.zone) == ("example.com", "example.com")
+    assert [each.text for each in found.properties] == ['0 issue "a.example"']
+
+
+def test_a_top_level_domain_may_have_caa_records(
+    internet: Internet, discovery: Discovery, clock: Clock
+) -> None:
+    internet.zones["com"].add("com", "CAA", '0 issue "registry.example"')
+    assert clock.run(relevant(discovery, "www.example.com")).owner == "com"
+
+
+def test_caa_records_that_nobody_tells(
+    internet: Internet, discovery: Discovery, clock: Clock
+) -> None:
+    internet.treat("resolver", servfail, name="example.com", kind="CAA")
+    found = clock.run(relevant(discovery, "www.example.com"))
+    assert found == CaaSet(unanswered="example.com")
+
+
+@pytest.mark.parametrize(
+    ("texts", "plain", "wildcard"),
+    [
+        ([], None, None),
+        (['0 iodef "mailto:a@b.example"'], None, None),
+        (['0 issue "letsencrypt.org"'], None, None),
+        (['0 issue "LetsEncrypt.org; a=b"'], None, None),
+        (['0 issue "other.example"', '0 issue "letsencrypt.org"'], None, None),
+        (['0 issue "other.example"'], Obstacle.OTHERS, Obstacle.OTHERS),
+        (['0 issue ";"'], Obstacle.OTHERS, Obstacle.OTHERS),
+        (['0 issue ""'], Obstacle.OTHERS, Obstacle.OTHERS),
+        (['0 issuewild ";"'], None, Obstacle.OTHERS),
+        (['0 issue ";"', '0 issuewild "letsencrypt.org"'], Obstacle.OTHERS, None),
+        (['0 issue "letsencrypt.org"', '0 issuewild ";"'], None, Obstacle.OTHERS),
+        (['128 tbs "x"'], Obstacle.CRITICAL, Obstacle.CRITICAL),
+        (['0 tbs "x"'], None, None),
+        (['128 issue "letsencrypt.org"'], None, None),
+        (
+            ['0 issue "letsencrypt.org; validationmethods=http-01"'],
+            Obstacle.METHODS,
+            Obstacle.METHODS,
+        ),
+        (['0 issue "letsencrypt.org; validationmethods=http-01,dns-01"'], None, None),
+        (['0 issue "letsencrypt.org; accounturi=https://ca/1"'], None, None),
+        (
+            ['0 issue "letsencrypt.org;accounturi=https://ca/2"'],
+            Obstacle.ACCOUNT,
+            Obstacle.ACCOUNT,
+        ),
+    ],
+)
+def test_what_caa_records_have_against_a_ca(
+    internet: Internet,
+    discovery: Discovery,
+    clock: Clock,
+    texts: list[str],
+    plain: Obstacle | None,
+    wildcard: Obstacle | None,
+) -> None:
+    found = caa_of(internet, discovery, clock, at="www.example.com", texts=texts)
+    against = [objection(found, OURS, is_wild, "https://ca/1") for is_wild in (False, True)]
+    assert [each and each.obstacle for each in against] == [plain, wildcard]
+
+
+def test_an_unknown_account_may_be_the_right_one(
+    internet: Internet, discovery: Discovery, clock: Clock
+) -> None:
+    texts = ['0 issue "letsencrypt.org; accounturi=https://ca/2"']
+    found = caa_of(internet, discovery, clock, at="example.com", texts=texts)
+    assert objection(found, OURS, wildcard=False) is None
+
+
+def test_a_zone_without_a_ds_record_is_not_signed(discovery: Discovery, clock: Clock) -> None:
+    assert clock.run(find_broken(discovery, "www.example.com")) is None
+
+
+def signed_zone(internet: Internet, tag: int = TAG) -> Zone:
+    # The resolver in memory finds DS records in the zone itself.
+    return internet.zones["example.com"].add("example.com", "DS", f"{tag} 13 2 {'ab' * 32}")
+
+
+def test_a_ds_record_and_no_keys(internet: Internet, discovery: Discovery, clock: Clock) -> None:
+    signed_zone(internet)
+    broken = clock.run(find_broken(discovery, "www.example.com"))
+    assert broken == Broken("example.com", Flaw.NO_KEYS, (TAG,))
+
+
+def test_a_ds_record_of_other_keys(internet: Internet, discovery: Discovery, clock: Clock) -> None:
+    signed_zone(internet, TAG + 1).add("example.com", "DNSKEY", KEY)
+    broken = clock.run(find_broken(discovery, "www.example.com"))
+    assert broken == Broken("example.com", Flaw.OTHER_KEYS, (TAG + 1,), (TAG,))
+
+
+def test_a_sound_signed_zone(internet: Internet, discovery: Discovery, clock: Clock) -> None:
+    signed_zone(internet).add("example.com", "DNSKEY", KEY)
+    assert clock.run(find_broken(discovery, "www.example.com")) is None
+
+
+def unless_unchecked(asked: Asked) -> Any:
+    """What a resolver says that validates."""
+    return asked.honest() if asked.query.flags & dns.flags.CD else servfail(asked)
+
+
+def test_a_resolver_that_validates_refuses_the_answers(
+    internet: Internet, discovery: Discovery, clock: Clock
+) -> None:
+    signed_zone(internet).add("example.com", "DNSKEY", KEY)
+    internet.treat("resolver", unless_unchecked, name="example.com", kind="SOA")
+    broken = clock.run(find_broken(discovery, "www.example.com"))
+    assert broken == Broken("example.com", Flaw.REFUSED, (TAG,), (TAG,))
+
+
+@pytest.mark.parametrize("expires", ["19700101000100", "20990101000000"])
+def test_signatures_expire(
+    internet: Internet, discovery: Discovery, clock: Clock, expires: str
+) -> None:
+    signed_zone(internet).add("example.com", "DNSKEY", KEY)
+
+    def sign(asked: Asked) -> Any:
+        response = asked.honest()
+        text = SIGNED.format(asked.kind, expires)
+        response.answer.append(dns.rrset.from_text("example.com.", 60, "IN", "RRSIG", text))
+        return response
+
+    internet.treat("resolver", sign, name="example.com", kind="SOA")
+    broken = clock.run(find_broken(discovery, "www.example.com"))
+    assert (broken and broken.flaw) == (Flaw.EXPIRED if expires < "1971" else None)
+
+
+def test_a_resolver_that_is_silent_about_keys_proves_nothing(
+    internet: Internet, discovery: Discovery, clock: Clock
+) -> None:
+    signed_zone(internet)
+    internet.treat("resolver", lost, kind="DNSKEY")
+    assert clock.run(find_broken(discovery, "www.example.com")) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "detail", "matter"),
+    [
+        ("urn:ietf:params:acme:error:caa", "", Matter.CAA),
+        ("caa", "", Matter.CAA),
+        ("dnssec", "", Matter.DNSSEC),
+        ("dns", "DNS problem: SERVFAIL looking up TXT for _acme-challenge.a.b", Matter.DNSSEC),
+        ("dns", "DNS problem: looking up TXT for x: DNSSEC: Bogus", Matter.DNSSEC),
+        ("dns", "DNS problem: NXDOMAIN looking up TXT for x", Matter.RECORD),
+        ("dns", "While processing CAA for x: DNS problem: SERVFAIL", Matter.CAA_UNREAD),
+        ("dns", "DNS problem: query timed out looking up TXT for caa.example", Matter.RECORD),
+        ("unauthorized", "", Matter.RECORD),
+        ("incorrectResponse", "", Matter.RECORD),
+        ("connection", "", Matter.RECORD),
+        ("about:blank", "", Matter.RECORD),
+        ("", "", Matter.RECORD),
+        ("rateLimited", "", Matter.RATE),
+        ("serverInternal", "", Matter.TROUBLE),
+        ("rejectedIdentifier", "", Matter.NAME),
+        ("userActionRequired", "", Matter.OTHER),
+    ],
+)
+def test_what_a_refusal_is_about(kind: str, detail: str, matter: Matter) -> None:
+    assert Refusal("caa.example", "_acme-challenge.caa.example", kind, detail).matter is matter
+
+
+class FakePublicDns:
+    """Has things looked up in memory."""
+
+    def __init__(self, discovery: Discovery, clock: Clock) -> None:
+        self._discovery = discovery
+        self._clock = clock
+
+    def inquire(self, look: Callable[[Discovery], Coroutine[Any, Any, Any]], _: float) -> Any:
+        return self._clock.run(look(self._discovery))
+
+
+@pytest.fixture
+def explain(
+    discovery: Discovery, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., str]:
+    """Gives the hint after refusals; each is a domain, a kind and a detail."""
+    monkeypatch.setattr(hints, "caa_identities", lambda directory: OURS)
+
+    def explain(*refused: tuple[str, str, str], chain: Sequence[str] = ()) -> str:
+        def served(names: Sequence[str], from_elsewhere: bool) -> str:
+            return f"Served at {', '.join(names)}{' (elsewhere)' if from_elsewhere else ''}."
+
+        refusals = [Refusal(d, f"_acme-challenge.{d}", kind, detail) for d, kind, detail in refused]
+        fake: Any = FakePublicDns(discovery, clock)
+        return hints.explain(refusals, fake, lambda _: chain, served, "https://ca/dir")
+
+    return explain
+
+
+WWW, API = "www.example.com", "api.example.com"
+
+
+def test_names_that_one_record_forbids_share_a_sentence(
+    internet: Internet, explain: Callable[..., str]
+) -> None:
+    internet.zones["example.com"].add("example.com", "CAA", '0 issue "a.example"')
+    told = explain((WWW, "caa", ""), (WWW, "caa", ""), (API, "caa", ""))
+    assert told == (
+        "CAA keeps the CA from issuing for www.example.com, api.example.com: example.com has "
+        '0 issue "a.example"; add the CAA record 0 issue "letsencrypt.org" there.'
+    )
+
+
+def test_a_record_below_the_apex_is_told_with_its_zone(
+    internet: Internet, explain: Callable[..., str]
+) -> None:
+    internet.zones["example.com"].add("www.example.com", "CAA", '0 issue ";"')
+    assert "www.example.com in the zone example.com has" in explain((WWW, "caa", ""))
+
+
+def test_a_wildcard_alone_is_forbidden(internet: Internet, explain: Callable[..., str]) -> None:
+    internet.zones["example.com"].add("example.com", "CAA", '0 issuewild ";"')
+    told = explain(("example.com", "caa", ""))
+    assert "issuing for *.example.com: " in told
+    assert 'add the CAA record 0 issuewild "letsencrypt.org"' in told
+
+
+def test_a_ca_that_does_not_tell_its_name(
+    internet: Internet, explain: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hints, "caa_identities", lambda directory: ())
+    internet.zones["example.com"].add("example.com", "CAA", '0 issue "a.example"')
+    assert "the CA's documentation says" in explain((WWW, "caa", ""))
+
+
+def test_records_for_one_account(internet: Internet, explain: Callable[..., str]) -> None:
+    text = '0 issue "letsencrypt.org; accounturi=https://ca/2"'
+    internet.zones["example.com"].add("example.com", "CAA", text)
+    assert "let one account of the CA alone issue for www" in explain((WWW, "caa", ""))
+
+
+def test_caa_records_that_are_gone_when_looked_at(explain: Callable[..., str]) -> None:
+    assert explain((WWW, "caa", "")).startswith("No CAA record that keeps the CA from issuing")
+
+
+@pytest.mark.parametrize(
+    "kind", ["rateLimited", "serverInternal", "rejectedIdentifier", "malformed"]
+)
+def test_no_word_about_records_that_are_not_the_reason(
+    explain: Callable[..., str], kind: str
+) -> None:
+    told = explain((WWW, kind, ""))
+    assert told
+    assert "Served" not in told
+    assert "name server" not in told
+
+
+def test_broken_dnssec_on_the_way_of_a_cname(
+    internet: Internet, explain: Callable[..., str]
+) -> None:
+    internet.add("example.net", "192.0.2.3").add("example.net", "DS", f"7 13 2 {'ab' * 32}")
+    told = explain((WWW, "dnssec", ""), (API, "dns", "SERVFAIL"), chain=["x.example.net"])
+    assert told.count("The DNSSEC of example.net is broken: the DS record (key tag 7)") == 1
+    assert "Served" not in told
+
+
+def test_servfail_of_a_sound_zone_is_the_name_servers_matter(explain: Callable[..., str]) -> None:
+    told = explain((WWW, "dns", "DNS problem: SERVFAIL looking up TXT"))
+    assert told == "Served at _acme-challenge.www.example.com."
+
+
+def test_a_look_from_elsewhere(explain: Callable[..., str]) -> None:
+    told = explain((WWW, "unauthorized", "During secondary validation: none"), (API, "dns", ""))
+    assert told == (
+        "Served at _acme-challenge.api.example.com. "
+        "Served at _acme-challenge.www.example.com (elsewhere)."
+    )
+
+
+def test_caa_records_that_the_ca_could_not_read(
+    internet: Internet, explain: Callable[..., str]
+) -> None:
+    detail = "While processing CAA for it: DNS problem: SERVFAIL"
+    assert "this machine does get one" in explain((WWW, "dns", detail))
+    internet.treat("resolver", servfail, name=API, kind="CAA")
+    assert f"nobody answers for {API}" in explain((API, "dns", detail))
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ('{"meta": {"caaIdentities": ["LetsEncrypt.org."]}}', OURS),
+        ('{"meta": {"caaIdentities": ["a b", "\\u001b[1m"]}}', ()),
+        ('{"meta": {"caaIdentities": 3}}', ()),
+        ('{"meta": {}}', ()),
+        ("[]", ()),
+        ("nonsense", ()),
+    ],
+)
+def test_what_the_directory_of_a_ca_says_that_caa_records_call_it(
+    monkeypatch: pytest.MonkeyPatch, body: str, names: tuple[str, ...]
+) -> None:
+    response = requests.Response()
+    response.raw = io.BytesIO(body.encode())
+    session = SimpleNamespace(get=lambda url, **_: contextlib.nullcontext(response))
+    monkeypatch.setattr(https, "session", lambda: session)
+    assert caa_identities("https://ca.example/directory") == names
+
+
+def test_a_ca_that_cannot_be_reached_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def get(url: str, **_: Any) -> Any:
+        raise requests.ConnectionError
+
+    monkeypatch.setattr(https, "session", lambda: SimpleNamespace(get=get))
+    assert caa_identities("https://ca.example/directory") == ()

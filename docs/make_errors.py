@@ -163,9 +163,15 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         ("is a folder",): "The option wants the file itself.",
         ("must be a UTF-8 text file", "is not UTF-8 text"): "The file is something else, or was "
         "saved in another encoding, as some editors on Windows do.",
-        ("; correct that line.", "is not a valid INI file"): "A line is not of the form "
-        "``key = value`` (a colon in place of the equals sign, say), or a key or a section comes "
-        "twice. The line is not shown, since a secret may stand in it.",
+        ("; correct that line.",): "A line is not of the form ``key = value`` (a colon in place of "
+        "the equals sign, say); a key or a section comes twice; a ``#`` or a quote leaves open "
+        "where the value ends; or a character that nobody sees was copied along, which goes away "
+        "when the line is typed anew. The line is not shown, since a secret may stand in it.",
+        ("is a pipe that",): "A ``<(…)`` of the shell or a named pipe is read once, to its end. "
+        "What writes it did not start, or does not end.",
+        ("may be meant to set",): "Behind the sentences on what is missing, where a line looks "
+        "like it: other plugins and tools call these keys by other names, and case, dashes and the "
+        "prefix count.",
         ("are missing in", "There are no credentials"): "The file, or that section of it, has "
         "none of the settings that make credentials. They need these very names; what stands "
         "below a ``[section]`` counts for that section alone.",
@@ -173,9 +179,11 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         "`credentials <credentials.rst>`_ lists them.",
         ("do not go together",): "Settings of two kinds of credentials stand side by side, and "
         "which is meant cannot be told. Two accounts go into two sections.",
-        ("is empty in",): "The key is there, and nothing is behind the equals sign.",
+        ("is empty in",): "The key is there, and nothing is behind the equals sign. Only what may "
+        "be left out may be empty.",
         ("contradict each other",): "``dns_aliyun_access_key`` and ``dns_aliyun_access_key_id`` "
-        "are two names for one thing.",
+        "are two names for one thing, and so are ``dns_aliyun_access_key_secret`` and "
+        "``dns_aliyun_secret_key``.",
         ("holds a blank", "invisible character"): "Most often something was copied along with the "
         "key. The value is not shown, since it may be the secret.",
         ("must be a host name",): "Leave the key out, unless you reach the API by another host.",
@@ -186,11 +194,13 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         ): "The shape of a name of Alibaba Cloud's, which was cut off or mistyped.",
         ("is not valid JSON",): "An INI value is one line, so a policy must stand on one line.",
         ("not named by a domain",): "A section that holds keys of this plugin is for a zone: "
-        "``[example.org]``.",
+        "``[example.org]``. Other tools want a ``[default]``; here it goes.",
         ("has two sections",): "``[例子.com]`` and ``[xn--fsqu00a.com]`` are the same zone.",
-        ("is not a known key",): "A warning: the line has no effect.",
-        ("whose key is not valid",): "A warning: the line has no effect. Perhaps the value stands "
-        "where the key should be; the line is not shown, since a secret may stand in it.",
+        (
+            "did you mean",
+            "; it is ignored.",
+        ): "A warning: the line has no effect. A key that may "
+        "be a value in the wrong place is not shown, since that may be a secret.",
         ("needs the extra packages",): "Roles, profiles and URIs go through Alibaba Cloud's own "
         "library, which the plain installation does not bring along.",
         ("No Alibaba Cloud credentials were found",): "Without ``--dns-aliyun-credentials`` the "
@@ -355,6 +365,8 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
 FILLED_IN = {
     "_PLACES_TIMEOUT": "45",
     "PREFIX": PREFIX,
+    "_PIPE_LIMIT": "10",
+    "_hints([top, *sections])": "",
     "DEFAULT_ENDPOINT": DEFAULT_ENDPOINT,
     "_DAY": str(24 * 60 * 60),
     "_named(given)": "<keys>",

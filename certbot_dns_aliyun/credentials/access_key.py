@@ -17,6 +17,11 @@ class AccessKey:
     security_token: str = field(default="", repr=False)
 
 
+def is_key_text(text: object) -> bool:
+    """Tell whether something may be part of an access key: text that a call can carry."""
+    return isinstance(text, str) and text.isascii() and text.isprintable() and " " not in text
+
+
 class KeySource:
     """Where access keys come from: this one, from a file or the environment, has just one.
 

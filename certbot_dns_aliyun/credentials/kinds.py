@@ -33,12 +33,19 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 #: Other names under which a setting is understood.
-ALIASES = {"access_key_id": "access_key"}
+ALIASES = {"access_key_id": "access_key", "secret_key": "access_key_secret"}
 
 #: The settings that may be empty: the instance's role, whatever its name.
 MAY_BE_EMPTY = frozenset({"ecs_ram_role"})
 
 SETTINGS = frozenset(name for must, may in KINDS.values() for name in (*must, *may))
+
+#: The settings that no kind needs; an empty one counts as left out.
+OPTIONAL = SETTINGS - {name for must, _ in KINDS.values() for name in must}
+
+
+class IncompleteError(errors.PluginError):
+    """Settings that each kind of credentials needs are missing."""
 
 
 def make_source(values: dict[str, str], where: str) -> KeySource:
@@ -46,11 +53,12 @@ def make_source(values: dict[str, str], where: str) -> KeySource:
 
     :param values: settings, without the prefix, with their aliases resolved
     :param where: the file, and the section in it
-    :raises errors.PluginError: if they are incomplete or contradict each other; names each at fault
+    :raises IncompleteError: if some are missing; names them
+    :raises errors.PluginError: if they contradict each other; names each at fault
     """
     given = set(values)
     if not given:
-        raise errors.PluginError(f"There are no credentials in {where}.")
+        raise IncompleteError(f"There are no credentials in {where}.")
     fitting = [kind for kind, (must, may) in KINDS.items() if given <= {*must, *may}]
     if not fitting:
         # Each kind shares settings with others, so name what has no kind in common.
@@ -61,7 +69,7 @@ def make_source(values: dict[str, str], where: str) -> KeySource:
     if not complete:
         missing = min((set(KINDS[kind][0]) - given for kind in fitting), key=len)
         verb = "is" if len(missing) == 1 else "are"
-        raise errors.PluginError(
+        raise IncompleteError(
             f"{_named(missing)} {verb} missing in {where}, beside {_named(given)}."
         )
     kind = complete[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import logging
 import re
@@ -10,8 +9,8 @@ from dataclasses import dataclass
 
 from certbot import errors
 
-from certbot_dns_aliyun.credentials import default_chain, ini_file, kinds
-from certbot_dns_aliyun.credentials.access_key import KeySource
+from certbot_dns_aliyun.credentials import default_chain, ini_file, kinds, likeness
+from certbot_dns_aliyun.credentials.access_key import KeySource, is_key_text
 from certbot_dns_aliyun.credentials.kinds import PREFIX
 from certbot_dns_aliyun.names import is_within, to_ascii
 
@@ -19,9 +18,6 @@ logger = logging.getLogger(__name__)
 
 #: https://help.aliyun.com/en/dns/api-alidns-2015-01-09-endpoint
 DEFAULT_ENDPOINT = "alidns.aliyuncs.com"
-
-#: Plugins of other authors whose keys begin like ours and may stand in the same file.
-_NEIGHBOURS = ("dns_aliyun_next_", "dns_aliyun_esa_")
 
 _KNOWN = frozenset(PREFIX + name for name in {*kinds.SETTINGS, *kinds.ALIASES, "endpoint"})
 
@@ -37,6 +33,9 @@ _FORMS = {
     "external_id": (r"[A-Za-z0-9_+=,.@:/-]{2,1224}", "2 to 1224 letters, digits, and _+=,.@:/-"),
     "credentials_uri": (r"https?://[^\s/@]+(/\S*)?", "http://localhost:8080/credentials"),
 }
+
+#: Lines that a refusal names at the most.
+_HINTS = 3
 
 _HOST_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_HOST_LABEL}(\.{_HOST_LABEL})*(:[0-9]{{1,5}})?", re.ASCII)
@@ -83,47 +82,74 @@ def load(path: str) -> Settings:
     :raises errors.PluginError: for a file that cannot be used; names the file and the key at fault
     """
     top, *sections = ini_file.read(path)
-    settings = _settings(path, top.values)
+    settings = _settings(path, path, top)
     endpoint = _endpoint(path, settings.pop("endpoint", DEFAULT_ENDPOINT))
-    accounts = [Account("", kinds.make_source(settings, path), endpoint)] if settings else []
+    accounts = [Account("", _source(settings, path, [top]), endpoint)] if settings else []
     for section in sections:
-        if any(key.startswith(PREFIX) for key in section.values):
+        if _is_account(section):
             accounts.append(_account_of_section(path, section, endpoint))
     if not accounts:
         raise errors.PluginError(
             f"{PREFIX}access_key and {PREFIX}access_key_secret are missing in {path}; "
-            "set them to the id and the secret of an access key."
+            f"set them to the id and the secret of an access key.{_hints([top, *sections])}"
         )
     for account in accounts:
         if [other.zone for other in accounts].count(account.zone) > 1:
             raise errors.PluginError(f"{path} has two sections for {account.zone}; keep one.")
+    for section in [top, *sections]:
+        _warn_of_unknown_keys(path, section)
     return Settings(accounts)
 
 
-def _account_of_section(path: str, section: ini_file.Section, endpoint: str) -> Account:
+def _is_account(section: ini_file.Section) -> bool:
+    is_zone = _DOMAIN.fullmatch(_zone(section)) is not None
+    return any(
+        key in _KNOWN or likeness.is_ours(key) or (is_zone and likeness.meant(key))
+        for key in section.settings
+    )
+
+
+def _zone(section: ini_file.Section) -> str:
     try:
-        zone = to_ascii(section.name).rstrip(".")
+        return to_ascii(section.name).rstrip(".")
     except UnicodeError:
-        zone = ""
+        return ""
+
+
+def _account_of_section(path: str, section: ini_file.Section, endpoint: str) -> Account:
+    zone = _zone(section)
     if not _DOMAIN.fullmatch(zone):
         raise errors.PluginError(
-            f"Line {section.line} of {path} opens a section that is not named by a domain; "
-            "name it by the zone that its credentials are for."
+            f"Line {section.line} of {path} opens a section that is not named by a domain; remove "
+            "that line if its credentials are for all zones, or name it by the zone that they are "
+            "for, as in [example.com]."
         )
     where = f"section [{zone}] of {path}"
-    settings = _settings(where, section.values)
+    settings = _settings(path, where, section)
     endpoint = _endpoint(where, settings.pop("endpoint", endpoint))
-    return Account(zone, kinds.make_source(settings, where), endpoint)
+    return Account(zone, _source(settings, where, [section]), endpoint)
 
 
-def _settings(where: str, values: dict[str, str]) -> dict[str, str]:
+def _source(settings: dict[str, str], where: str, sections: list[ini_file.Section]) -> KeySource:
+    try:
+        return kinds.make_source(settings, where)
+    except kinds.IncompleteError as error:
+        raise errors.PluginError(f"{error}{_hints(sections)}") from None
+
+
+def _settings(path: str, where: str, section: ini_file.Section) -> dict[str, str]:
     """Pick the plugin's own settings, without their prefix and under one name each."""
     settings: dict[str, str] = {}
-    for key, value in values.items():
+    for key, setting in section.settings.items():
+        _check_visible(path, setting.line, key)
         if key not in _KNOWN:
-            _warn_of_unknown_key(where, key)
             continue
+        if setting.fault:
+            raise ini_file.malformed(path, setting.line, setting.fault)
+        value = setting.value
         name = key[len(PREFIX) :]
+        if not value and name in (*kinds.OPTIONAL, "endpoint"):
+            continue
         if not value and name not in kinds.MAY_BE_EMPTY:
             raise errors.PluginError(f"{key} is empty in {where}; give it a value or remove it.")
         if not value.isprintable():
@@ -139,20 +165,29 @@ def _settings(where: str, values: dict[str, str]) -> dict[str, str]:
             )
         settings[name] = value
     for name in ("access_key", "access_key_secret", "security_token"):
-        if " " in settings.get(name, "") or not settings.get(name, "").isascii():
+        if not is_key_text(settings.get(name, "-")):
             raise errors.PluginError(
                 f"{PREFIX}{name} in {where} holds a blank or a character that no Alibaba Cloud key "
                 "has; copy it anew."
             )
     _check_forms(where, settings)
     seconds = settings.get("role_duration_seconds", "3600")
-    if not seconds.isdigit() or not 900 <= int(seconds) <= 43200:
+    if not re.fullmatch("[0-9]{1,5}", seconds) or not 900 <= int(seconds) <= 43200:
         raise errors.PluginError(
             f"{PREFIX}role_duration_seconds in {where} must be between 900 and 43200 seconds."
         )
     if "sts_endpoint" in settings:
         settings["sts_endpoint"] = _endpoint(where, settings["sts_endpoint"], "sts_endpoint")
     return settings
+
+
+def _check_visible(path: str, line: int, key: str) -> None:
+    """Refuse a key of ours that has a character in it which nobody sees."""
+    hidden = [character for character in key if not character.isprintable()]
+    if hidden and "".join(c for c in key if c.isprintable()) in _KNOWN:
+        raise ini_file.malformed(
+            path, line, f"has an invisible character in its key (U+{ord(hidden[0]):04X})"
+        )
 
 
 def _check_forms(where: str, settings: dict[str, str]) -> None:
@@ -180,11 +215,27 @@ def _endpoint(where: str, text: str, name: str = "endpoint") -> str:
     return host
 
 
-def _warn_of_unknown_key(where: str, key: str) -> None:
-    if not key.startswith(PREFIX) or key.startswith(_NEIGHBOURS):
-        return
-    if not re.fullmatch(r"[a-z0-9_]+", key):  # may be a value in the wrong place
-        logger.warning("%s has a line whose key is not valid; it is ignored.", where)
-        return
-    near = difflib.get_close_matches(key, sorted(_KNOWN), n=1, cutoff=0.0)[0]
-    logger.warning("%s in %s is not a known key; did you mean %s?", key, where, near)
+def _hints(sections: list[ini_file.Section]) -> str:
+    """Say which lines seem to set what is missing."""
+    hints = [
+        f" Line {setting.line} may be meant to set {near}; correct its key."
+        for section in sections
+        for key, setting in section.settings.items()
+        for near in [likeness.meant(key)]
+        if key not in _KNOWN and near
+    ]
+    return "".join(hints[:_HINTS])
+
+
+def _warn_of_unknown_keys(path: str, section: ini_file.Section) -> None:
+    for key, setting in section.settings.items():
+        if key in _KNOWN or not likeness.is_ours(key):
+            continue
+        near = likeness.meant(key)
+        what = f"Line {setting.line} of {path} has a key that is not known"
+        if re.fullmatch(rf"{PREFIX}[a-z0-9_]+", key):  # else it may be a value in the wrong place
+            what = f"{key} in {path} is not a known key"
+        if near:
+            logger.warning("%s; did you mean %s?", what, near)
+        else:
+            logger.warning("%s; it is ignored.", what)

@@ -81,8 +81,14 @@ def test_a_missing_key_is_named(path: Path, missing: str, named: str) -> None:
 
 @pytest.mark.parametrize("empty", ["", '""', "''", '"" # none'])
 def test_an_empty_value_is_named(path: Path, empty: str) -> None:
-    sentence = refusal(path, BOTH + f"dns_aliyun_security_token = {empty}")
-    assert "dns_aliyun_security_token is empty" in sentence
+    sentence = refusal(path, BOTH + f"dns_aliyun_role_arn = {empty}")
+    assert "dns_aliyun_role_arn is empty" in sentence
+
+
+@pytest.mark.parametrize("empty", ["", '""', "''''''", "# none"])
+def test_an_empty_optional_key_is_as_good_as_none(path: Path, empty: str) -> None:
+    assert key_in(path, BOTH + f"dns_aliyun_security_token = {empty}") == AccessKey(KEY_ID, SECRET)
+    assert load(path, f"dns_aliyun_endpoint = {empty}\n{BOTH}").endpoint == "alidns.aliyuncs.com"
 
 
 @pytest.mark.parametrize("value", ["two words", "tab\tbed", "schlüssel", "\u200bhidden"])
@@ -133,14 +139,118 @@ def test_an_endpoint_that_is_more_than_a_host_is_refused(path: Path, written: st
     assert "https" in sentence
 
 
-def test_an_unknown_key_is_named_with_the_nearest_known_one(
-    path: Path, caplog: pytest.LogCaptureFixture
+#: The line that stands in the file beside a good key, and what is said of it.
+STRAYS = [
+    ("dns_aliyun_acess_key_secret = x", "did you mean dns_aliyun_access_key_secret?"),
+    ("dns_aliyun_secret = x", "did you mean dns_aliyun_access_key_secret?"),
+    ("dns_aliyun_access_key_sercet = x", "did you mean dns_aliyun_access_key_secret?"),
+    ("dns_aliyun_accesskeyid = x", "did you mean dns_aliyun_access_key?"),
+    ("dns_aliyun_endpiont = x", "did you mean dns_aliyun_endpoint?"),
+    ("dns_aliyun_sts_token = x", "did you mean dns_aliyun_security_token?"),
+    ("dns_aliyun_ram_role_arn = x", "did you mean dns_aliyun_role_arn?"),
+    ("dns_alyun_endpoint = x", "Line 3 of {path} has a key that is not known; did you mean"),
+    ("DNS_ALIYUN_ENDPOINT = x", "Line 3 of {path} has a key that is not known; did you mean"),
+    ("dns-aliyun-endpoint = x", "did you mean dns_aliyun_endpoint?"),
+    ("certbot_dns_aliyun:dns_aliyun_endpoint = x", "did you mean dns_aliyun_endpoint?"),
+    ("dns_aliyun_region = cn-hangzhou", "dns_aliyun_region in {path} is not a known key; it is"),
+    ("dns_aliyun_ttl = 600", "dns_aliyun_ttl in {path} is not a known key; it is ignored."),
+    ("dns_aliyun_x = 600", "dns_aliyun_x in {path} is not a known key; it is ignored."),
+]
+
+
+@pytest.mark.parametrize(("line", "said"), STRAYS, ids=[line for line, _ in STRAYS])
+def test_an_unknown_key_is_told_with_the_one_that_it_is_like_if_any(
+    path: Path, caplog: pytest.LogCaptureFixture, line: str, said: str
 ) -> None:
-    load(path, BOTH + "dns_aliyun_acess_key_secret = x")
+    load(path, f"{BOTH}{line}\n")
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
-    assert "dns_aliyun_acess_key_secret" in record.message
-    assert "did you mean dns_aliyun_access_key_secret?" in record.message
+    assert said.format(path=path) in record.message
+
+
+ID, SECRET_OF = f"= {KEY_ID}", f"= {SECRET}"
+#: Files as people write them that hold no credentials for us, and what is said of them.
+MISTAKES = {
+    "prefix left out": (
+        f"access_key {ID}\naccess_key_secret {SECRET_OF}",
+        "Line 1 may be meant to set dns_aliyun_access_key; correct its key. Line 2 may be meant to "
+        "set dns_aliyun_access_key_secret;",
+    ),
+    "as the API has it": (f"AccessKeyId {ID}\nAccessKeySecret {SECRET_OF}", "Line 2 may be meant"),
+    "capitals": (f"DNS_ALIYUN_ACCESS_KEY {ID}", "Line 1 may be meant to set dns_aliyun_access_key"),
+    "dashes": (f"dns-aliyun-access-key {ID}", "Line 1 may be meant to set dns_aliyun_access_key"),
+    "the option's dashes": (f"--dns-aliyun-access-key {ID}", "Line 1 may be meant to set"),
+    "full-width letters": (
+        f"\uff44\uff4e\uff53_aliyun_access_key {ID}",
+        "Line 1 may be meant to set",
+    ),
+    "Certbot before 1.7": (
+        f"certbot_dns_aliyun:dns_aliyun_access_key {ID}\n"
+        f"certbot_dns_aliyun:dns_aliyun_access_key_secret {SECRET_OF}",
+        "Line 2 may be meant to set dns_aliyun_access_key_secret",
+    ),
+    "of -next": (
+        f"dns_aliyun_next_access_key_id {ID}\ndns_aliyun_next_access_key_secret {SECRET_OF}",
+        "Line 1 may be meant to set dns_aliyun_access_key;",
+    ),
+    "of -alias": (f"dns_alias_aliyun_access_key_id {ID}", "Line 1 may be meant to set"),
+    "of -alibabacloud": (f"dns_alibabacloud_access_key_id {ID}", "Line 1 may be meant to set"),
+    "of -alicloud": (f"dns_alicloud_secret_key {SECRET_OF}", "set dns_aliyun_access_key_secret"),
+    "of -multi": (f"ALICLOUD_SECRET_KEY {SECRET_OF}", "set dns_aliyun_access_key_secret"),
+    "of acme.sh": (f"Ali_Key {ID}\nAli_Secret {SECRET_OF}", "Line 2 may be meant to set"),
+    "of a shell": (f"export dns_aliyun_access_key {ID}", "Line 1 may be meant to set"),
+    "one mistyped": (
+        f"dns_aliyun_access_key {ID}\ndns_aliyun_acces_key_secret {SECRET_OF}",
+        "dns_aliyun_access_key_secret is missing in {path}, beside dns_aliyun_access_key. Line",
+    ),
+    "prefix mistyped": (f"dns_alyun_access_key {ID}", "Line 1 may be meant to set"),
+    "colons, and an equals sign in the token": (
+        f"dns_aliyun_access_key: {SECRET}==",
+        "Line 1 may be meant to set dns_aliyun_access_key;",
+    ),
+    "colons": (f"dns_aliyun_access_key: {KEY_ID}", "Line 1 of the credentials file {path} is not"),
+    "full-width equals sign": (
+        f"dns_aliyun_access_key \uff1d {KEY_ID}",
+        "Line 1 of the credentials",
+    ),
+    "JSON": (f'{{"AccessKeyId": "{KEY_ID}"}}', "Line 1 of the credentials file {path} is not"),
+    "the console's CSV": (f"AccessKey ID,AccessKey Secret\n{KEY_ID},{SECRET}", "Line 1 of the"),
+    "the key alone": (KEY_ID, "Line 1 of the credentials file {path} is not of the form"),
+    "zero-width space in front": (
+        f"\u200bdns_aliyun_access_key {ID}\ndns_aliyun_access_key_secret {SECRET_OF}",
+        "Line 1 of the credentials file {path} has an invisible character in its key (U+200B)",
+    ),
+    "a second byte order mark": (f"# a\n\ufeff{BOTH}", "Line 2 of the credentials file {path} has"),
+    "[default]": (f"[default]\n{BOTH}", "Line 1 of {path} opens a section that is not named by a"),
+    "[default], to be removed": (f"[default]\n{BOTH}", "remove that line if its credentials are"),
+    "[dns_aliyun]": (f"\n[dns_aliyun]\n{BOTH}", "Line 2 of {path} opens a section"),
+    "a wildcard for a section": (f"[*.example.com]\n{BOTH}", "as in [example.com]."),
+    "Alibaba Cloud's own file": (
+        f"[default]\ntype = access_key\naccess_key_id {ID}\naccess_key_secret {SECRET_OF}",
+        "Line 3 may be meant to set dns_aliyun_access_key;",
+    ),
+    "a section without the prefix": (
+        f"{BOTH}[example.org]\naccess_key_id {ID}\naccess_key_secret {SECRET_OF}",
+        "Line 4 may be meant to set dns_aliyun_access_key;",
+    ),
+    "curly quotes": (
+        f"dns_aliyun_access_key = “{KEY_ID}”",
+        "a character that no Alibaba Cloud key",
+    ),
+    "another plugin's file": (
+        "dns_cloudflare_api_token = x\naws_access_key_id = y\n",
+        "set them to the id and the secret of an access key.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), MISTAKES.values(), ids=MISTAKES)
+def test_a_file_as_people_write_it_is_told_what_is_wrong(path: Path, text: str, said: str) -> None:
+    assert said.format(path=path) in refusal(path, text)
+
+
+def test_what_a_refusal_suggests_ends_it_where_nothing_is_like_it(path: Path) -> None:
+    assert "may be meant" not in refusal(path, MISTAKES["another plugin's file"][0])
 
 
 def test_a_value_in_the_place_of_a_key_is_not_shown(

@@ -246,11 +246,14 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         "`delegation <delegation.rst>`_. If your name servers only have names of their own, all "
         "is well.",
         (
-            "did not tell within",
-        ): "A warning. The resolver is slow or dead: see ``/etc/resolv.conf``, "
-        "or name another one with ``--dns-aliyun-resolvers``.",
-        ("has no address that the resolver tells",): "A warning. That name server is left out; the "
-        "CA may ask it all the same. Its name may be wrong in the zone or at the registrar.",
+            "in public DNS cannot be found out",
+        ): "A warning. The name servers that it names are slow, or never end; where it names the "
+        "resolver, that one is slow or dead: see ``/etc/resolv.conf``, or name another one with "
+        "``--dns-aliyun-resolvers``.",
+        ("The resolver tells no address of",): "A warning. Those name servers are left out; the "
+        "CA may ask them all the same. Their names may be wrong in the zone or at the registrar.",
+        ("of them are asked",): "A warning. No zone needs so many name servers; asking all of them "
+        "would be an attack on somebody.",
         (
             "Public DNS knows no zone",
         ): "The servers of the top-level domain do not know the domain. "

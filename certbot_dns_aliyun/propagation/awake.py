@@ -1,6 +1,7 @@
 """Time that stands still while this process does: stopped by Ctrl-Z, paused, or asleep.
 
-Who comes back after a while has heard nothing meanwhile, and must look again before judging.
+Who comes back after a while has heard nothing meanwhile, and must look again before judging. Who
+was at work all the while (answers can be made to take seconds to read) was awake.
 """
 
 from __future__ import annotations
@@ -23,14 +24,16 @@ class AwakeClock:
     def __init__(self) -> None:
         self._asleep = 0.0
         self._looked_at = time.monotonic()
+        self._worked = 0.0
         self._ticking = 0
 
     def now(self) -> float:
         """Give the present moment, in seconds since some moment in the past."""
-        moment = time.monotonic()
-        if self._ticking and moment - self._looked_at > _STOPPED:
-            self._asleep += moment - self._looked_at
-        self._looked_at = moment
+        moment, worked = time.monotonic(), time.process_time()
+        idle = (moment - self._looked_at) - (worked - self._worked)
+        if self._ticking and idle > _STOPPED:
+            self._asleep += idle
+        self._looked_at, self._worked = moment, worked
         return moment - self._asleep
 
     async def wait_for(self, work: Coroutine[Any, Any, T], seconds: float) -> T:

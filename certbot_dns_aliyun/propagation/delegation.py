@@ -14,6 +14,7 @@ import dns.rdatatype
 from certbot_dns_aliyun.names import LONGEST_NAME, is_within
 from certbot_dns_aliyun.propagation.discovery import Discovery
 from certbot_dns_aliyun.propagation.inquiry import UnreadError, first_useful
+from certbot_dns_aliyun.propagation.listing import listed
 from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply
 
 #: CNAMEs in a row that are followed; CAs follow about as many.
@@ -169,6 +170,8 @@ async def _descend(
 ) -> _Reading:
     """Go from a zone's servers down to those of the zone that a name is in."""
     for _ in range(_MOST_REFERRALS):
+        if discovery.budget.is_spent:
+            return _Reading(zone, servers, unread=str(discovery.budget))
         if not servers:
             return _Reading(zone, [], unread=f"the resolver tells no name server of {zone}")
         try:
@@ -184,7 +187,10 @@ async def _descend(
         if telling.outcome is Outcome.AUTHORITATIVE:
             # The same servers have the zone below, too; others may as well.
             return _Reading(zone, await discovery.name_servers(zone) or servers, reply)
-        servers = await discovery.addresses(dict(telling.servers))
+        servers = await discovery.addresses(zone, telling.servers)
+        if not servers:
+            none = f"no name server of {zone} has an address that the resolver tells"
+            return _Reading(zone, [], unread=f"{none} ({listed(sorted(telling.servers))})")
     return _Reading(zone, servers, unread=f"too many referrals lead to {name}")
 
 

@@ -7,11 +7,14 @@ behind the same resolver would believe it (RFC 2308, section 5).
 from __future__ import annotations
 
 import asyncio
+import copy
 import ipaddress
 import logging
+import random
 import re
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import dns.exception
 import dns.message
@@ -20,15 +23,26 @@ import dns.rdatatype
 
 from certbot_dns_aliyun.propagation import resolv_conf
 from certbot_dns_aliyun.propagation.awake import AwakeClock
+from certbot_dns_aliyun.propagation.budget import (
+    MOST_ADDRESSES,
+    MOST_ADDRESSES_OF_A_NAME,
+    MOST_NAMES,
+    Budget,
+)
 from certbot_dns_aliyun.propagation.contact import Contact
+from certbot_dns_aliyun.propagation.listing import listed
 from certbot_dns_aliyun.propagation.question import NameServer, text_of
 from certbot_dns_aliyun.propagation.resolver import Resolver
 from certbot_dns_aliyun.propagation.traffic import Traffic
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 #: Seconds that IPv6 addresses may take longer than those of IPv4.
 _WAIT_FOR_IPV6 = 2.0
+#: Seconds in which the addresses of a name server are not asked for again that were not told.
+_UNTOLD_FOR = 10.0
 #: How the names begin that it is never asked for, not even on the way to names below.
 _VALIDATION_LABEL = b"_acme-challenge"
 
@@ -42,16 +56,26 @@ class Discovery:
     :param resolvers: addresses and ports of the resolvers to ask; empty for the machine's own
     :ivar traffic: in which all questions of the run are asked
     :ivar clock: by which the run's patience is measured, while somebody lets it tick
+    :ivar budget: what is left for the questions that are asked through this object
     """
 
     def __init__(self, resolvers: Sequence[tuple[str, int]] = ()) -> None:
         self.traffic = Traffic()
         self.clock = AwakeClock()
+        self.budget = Budget()
         self._resolver = _make_resolver(resolvers, self.traffic)
         self._asked: dict[
             tuple[dns.name.Name, int, bool], asyncio.Task[dns.message.Message | None]
         ] = {}
+        self._hosts: dict[str, asyncio.Task[list[str]]] = {}
         self._contacts: dict[tuple[str, int], Contact] = {}
+        self._warned_of: set[str] = set()
+
+    def within(self, budget: Budget) -> Discovery:
+        """Give the same, all that is known included, for questions of another budget."""
+        limited = copy.copy(self)
+        limited.budget = budget
+        return limited
 
     @property
     def resolvers(self) -> list[str]:
@@ -89,16 +113,24 @@ class Discovery:
             if rrset.rdtype == dns.rdatatype.NS
             for record in rrset
         }
-        return await self.addresses(dict.fromkeys(sorted(names), ()))
+        return await self.addresses(zone, dict.fromkeys(sorted(names), ()))
 
-    async def addresses(self, names: dict[str, Iterable[str]]) -> list[NameServer]:
+    async def addresses(self, zone: str, names: Mapping[str, Iterable[str]]) -> list[NameServer]:
         """Complete the addresses of name servers: those known already, or those that are asked for.
+
+        Of a zone with more name servers than any needs, some are given.
 
         :param names: the servers' names, each with the addresses that are known
         """
-        found = await asyncio.gather(*(self._addresses(n, list(a)) for n, a in names.items()))
+        known = {name: [a for a in names[name] if _is_of_a_host(a)] for name in names}
+        chosen = sorted(_some(list(known), MOST_NAMES), key=list(known).index)
+        found = await asyncio.gather(*(self._addresses(name, known[name]) for name in chosen))
+        unknown = [name for name, servers in zip(chosen, found) if not servers]
+        if (unknown or len(chosen) < len(names)) and zone not in self._warned_of:
+            self._warned_of.add(zone)
+            _warn_of_servers(zone, len(names), len(chosen), unknown)
         by_address = {server.address: server for servers in found for server in servers}
-        return list(by_address.values())
+        return _some(list(by_address.values()), MOST_ADDRESSES)
 
     async def canonical_name(self, name: str) -> str | None:
         """Ask the resolver for the canonical name of a validation name, if a CNAME stands there.
@@ -108,19 +140,26 @@ class Discovery:
         resolver could remember too early to be absent.
         """
         owner = dns.name.from_text(name)
-        response = await self._resolver.ask(owner, dns.rdatatype.CNAME)
+        response = None
+        if self.budget.take_question():
+            response = await self._resolver.ask(owner, dns.rdatatype.CNAME)
         for rrset in response.answer if response else []:
             if rrset.rdtype == dns.rdatatype.CNAME and rrset.name == owner:
                 return text_of(next(iter(rrset)).target)
         return None
 
     async def _addresses(self, name: str, known: list[str]) -> list[NameServer]:
-        known = [address for address in known if _is_of_a_host(address)]
         if not known:
-            known = await self._look_addresses_up(name)
-        if not known:
-            logger.warning("The name server %s has no address that the resolver tells.", name)
-        return [NameServer(name, address) for address in known]
+            if name not in self._hosts and self.budget.take_host():
+                self._hosts[name] = asyncio.ensure_future(self._look_addresses_up(name))
+                self._hosts[name].add_done_callback(lambda task: self._forget_soon(name, task))
+            # Who waits may give up; others wait for the same addresses.
+            known = await asyncio.shield(self._hosts[name]) if name in self._hosts else []
+        return [NameServer(name, address) for address in _some(known, MOST_ADDRESSES_OF_A_NAME)]
+
+    def _forget_soon(self, name: str, task: asyncio.Task[list[str]]) -> None:
+        if task.cancelled() or not task.result():
+            asyncio.get_running_loop().call_later(_UNTOLD_FOR, self._hosts.pop, name, None)
 
     async def _look_addresses_up(self, name: str) -> list[str]:
         target = dns.name.from_text(name)
@@ -152,6 +191,8 @@ class Discovery:
             return None
         key = (name, kind, unchecked)
         if key not in self._asked:
+            if not self.budget.take_question():
+                return None
             asking = self._resolver.ask(name, kind, unchecked)
             self._asked[key] = asyncio.ensure_future(asking)
         # Who waits may give up; others wait for the same answer.
@@ -188,6 +229,21 @@ def _make_resolver(resolvers: Sequence[tuple[str, int]], traffic: Traffic) -> Re
         return Resolver(resolvers, traffic)
     conf = resolv_conf.read()
     return Resolver([(address, 53) for address in conf.servers], traffic, conf)
+
+
+def _some(all_of_them: list[T], count: int) -> list[T]:
+    """Give all, or some by chance if there are more: nobody can tell which ones those are."""
+    return all_of_them if len(all_of_them) <= count else random.sample(all_of_them, count)
+
+
+def _warn_of_servers(zone: str, count: int, asked: int, untold: list[str]) -> None:
+    if asked < count:
+        logger.warning("%s names %d name servers; %d of them are asked.", zone, count, asked)
+    if untold:
+        which = "a name server" if len(untold) == 1 else "name servers"
+        logger.warning(
+            "The resolver tells no address of %s, %s of %s.", listed(untold), which, zone
+        )
 
 
 def _addresses_in(response: dns.message.Message | None) -> list[str]:

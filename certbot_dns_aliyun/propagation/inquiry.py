@@ -15,9 +15,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import dns.rdatatype
 
 from certbot_dns_aliyun.names import is_within
+from certbot_dns_aliyun.propagation.budget import Budget
 from certbot_dns_aliyun.propagation.contact import Contact
 from certbot_dns_aliyun.propagation.discovery import Discovery
 from certbot_dns_aliyun.propagation.interception import obstacle
+from certbot_dns_aliyun.propagation.listing import listed
 from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply
 
 #: Seconds in all: where servers fail, which may pass; where none can be heard at all; and where all
@@ -33,9 +35,14 @@ _PAUSE = 0.25
 _LONGEST_PAUSE = 2.0
 
 _SILENCE = frozenset({Outcome.SILENT, Outcome.UNREACHABLE})
-_REFUSALS = frozenset({Outcome.REFUSING, Outcome.NOT_AUTHORITATIVE, Outcome.INTERCEPTED})
-#: Names of servers that a sentence lists.
-_NAMES_TOLD = 3
+_REFUSALS = frozenset(
+    {
+        Outcome.REFUSING,
+        Outcome.NOT_AUTHORITATIVE,
+        Outcome.TOO_MUCH,
+        Outcome.INTERCEPTED,
+    }
+)
 
 
 class UnreadError(Exception):
@@ -56,6 +63,8 @@ async def first_useful(
     :raises UnreadError: if there is none in time
     """
     replies: asyncio.Queue[tuple[NameServer, Reply]] = asyncio.Queue()
+    budget = discovery.budget
+    budget.zone = zone
     waiting = random.sample(servers, len(servers))
     heard: dict[Contact, Outcome] = {}
     clock, tasks = discovery.clock, []
@@ -63,10 +72,12 @@ async def first_useful(
     try:
         head_start = _LONGEST_HEAD_START
         while clock.now() - started < _patience(heard, len(servers)):
+            if budget.is_spent:
+                raise UnreadError(str(budget))
             if waiting:
                 contact = discovery.contact(waiting.pop())
                 head_start = min(max(contact.timeout, _SHORTEST_HEAD_START), _LONGEST_HEAD_START)
-                asking = _keep_asking(contact, zone, name, kind, replies)
+                asking = _keep_asking(contact, zone, name, kind, budget, replies)
                 tasks.append(asyncio.ensure_future(asking))
             try:
                 server, reply = await asyncio.wait_for(replies.get(), head_start)
@@ -89,10 +100,11 @@ async def _keep_asking(
     zone: str,
     name: str,
     kind: dns.rdatatype.RdataType,
+    budget: Budget,
     replies: asyncio.Queue[tuple[NameServer, Reply]],
 ) -> None:
     pause = _PAUSE
-    while True:
+    while budget.take_question():
         asked_at = time.monotonic()
         outcome = await obstacle(contact, zone)
         reply = Reply(outcome) if outcome else await contact.ask(name, kind)
@@ -142,8 +154,5 @@ def _why(zone: str, heard: Mapping[NameServer, Outcome]) -> str:
 
 
 def _each(names: Iterable[str]) -> str:
-    listed = sorted(names)
-    told = ", ".join(listed[:_NAMES_TOLD])
-    if len(listed) > _NAMES_TOLD:
-        told += f" and {len(listed) - _NAMES_TOLD} more"
-    return f"each of {told}" if len(listed) > 1 else told
+    several = sorted(names)
+    return f"each of {listed(several)}" if len(several) > 1 else several[0]

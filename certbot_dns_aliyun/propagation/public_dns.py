@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, TypeVar
 
 from certbot_dns_aliyun.names import is_within
+from certbot_dns_aliyun.propagation.budget import Budget
 from certbot_dns_aliyun.propagation.delegation import (
     Place,
     find_places,
@@ -28,8 +29,10 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: Seconds for finding the places of a name.
+#: Seconds for finding the places of a name, of those that its budget has in all; and for each
+#: question whose zone or whose name servers something is.
 _PLACES_TIMEOUT = 45.0
+_ZONE_TIMEOUT = 20.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ class PublicDns:
         self._name_servers = name_servers
         self._lock = threading.Lock()
         self._places: dict[str, Future[list[Place]]] = {}
+        self._budgets: dict[str, Budget] = {}
+        self._public_zones: dict[str, Future[str | None]] = {}
 
     def close(self) -> None:
         """End all look-ups and the thread."""
@@ -97,8 +102,10 @@ class PublicDns:
 
         Where the top-level domain's servers do not tell, it is taken to be.
         """
-        found, _ = self._loop.start(public_zone(self._discovery, name)).result()
-        return found in (None, zone)
+        with self._lock:
+            if name not in self._public_zones:
+                self._public_zones[name] = self._loop.start(self._public_zone(name))
+        return self._public_zones[name].result() in (None, zone)
 
     def inquire(self, look: Callable[[Discovery], Coroutine[Any, Any, T]], seconds: float) -> T:
         """Have something else looked up, and wait for it.
@@ -136,7 +143,7 @@ class PublicDns:
         servers = self._name_servers or records[0].place.servers
         if servers or zone in (record.place.name for record in records):
             return servers
-        return self._loop.start(self._discovery.name_servers(zone)).result()
+        return self._loop.start(self._name_servers_of(zone)).result()
 
     def _watch(
         self,
@@ -175,32 +182,71 @@ class PublicDns:
     async def _bounded(
         self, look: Callable[[Discovery], Coroutine[Any, Any, T]], seconds: float
     ) -> T:
-        return await self._discovery.clock.wait_for(look(self._discovery), seconds)
+        budget = Budget()
+        return await self._in_time(look(self._discovery.within(budget)), budget, seconds)
 
     async def _find(self, name: str) -> list[Place]:
+        budget = self._budget_of(name)
         try:
-            finding = find_places(self._discovery, name)
-            return await self._discovery.clock.wait_for(finding, _PLACES_TIMEOUT)
+            finding = find_places(self._discovery.within(budget), name)
+            return await self._in_time(finding, budget, _PLACES_TIMEOUT)
         except asyncio.TimeoutError:
+            whose = f"the name servers of {budget.zone}" if budget.zone else "the resolver"
+            late = f"{whose} did not tell within {_PLACES_TIMEOUT:.0f} seconds"
             logger.warning(
-                "Public DNS did not tell within %.0f seconds where %s is; if a CNAME record stands "
+                "Where %s is in public DNS cannot be found out, as %s; if a CNAME record stands "
                 "there, it is not followed.",
-                _PLACES_TIMEOUT,
                 name,
+                late,
             )
-            late = f"public DNS did not tell within {_PLACES_TIMEOUT:.0f} seconds"
             return [Place(name, None, (), (name,), unread=late)]
 
     async def _find_behind(self, unread: Place) -> Place | None:
+        budget = self._budget_of(unread.chain[0])
         try:
-            finding = place_by_resolver(self._discovery, unread)
-            return await self._discovery.clock.wait_for(finding, _PLACES_TIMEOUT)
+            finding = place_by_resolver(self._discovery.within(budget), unread)
+            return await self._in_time(finding, budget, _PLACES_TIMEOUT)
         except asyncio.TimeoutError:
             return None
 
+    async def _public_zone(self, name: str) -> str | None:
+        zone, _ = await self._public_zone_and_servers(name)
+        return zone
+
     async def _public_servers(self, name: str) -> list[NameServer]:
-        _, servers = await public_zone(self._discovery, name)
+        _, servers = await self._public_zone_and_servers(name)
         return servers
+
+    async def _public_zone_and_servers(self, name: str) -> tuple[str | None, list[NameServer]]:
+        budget = Budget()
+        finding = public_zone(self._discovery.within(budget), name)
+        try:
+            return await self._in_time(finding, budget, _ZONE_TIMEOUT)
+        except asyncio.TimeoutError:
+            return None, []
+
+    async def _name_servers_of(self, zone: str) -> list[NameServer]:
+        budget = Budget()
+        finding = self._discovery.within(budget).name_servers(zone)
+        try:
+            return await self._in_time(finding, budget, _ZONE_TIMEOUT)
+        except asyncio.TimeoutError:
+            return []
+
+    def _budget_of(self, name: str) -> Budget:
+        return self._budgets.setdefault(name, Budget())
+
+    async def _in_time(self, work: Coroutine[Any, Any, T], budget: Budget, seconds: float) -> T:
+        """Do work within some seconds, and within those that are left for its name.
+
+        :raises asyncio.TimeoutError: if it takes longer
+        """
+        clock = self._discovery.clock
+        began = clock.now()
+        try:
+            return await clock.wait_for(work, min(seconds, max(budget.seconds, 0.0)))
+        finally:
+            budget.seconds -= clock.now() - began
 
 
 async def _run_all(watches: list[ZoneWatch]) -> None:

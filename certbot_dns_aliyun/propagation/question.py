@@ -14,7 +14,13 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from certbot_dns_aliyun.propagation.wire import Way, exchange, make_query
+from certbot_dns_aliyun.propagation.wire import (
+    MOST_RECORDS,
+    TooMuchError,
+    Way,
+    exchange,
+    make_query,
+)
 
 #: How the names of Alibaba Cloud DNS' name servers end, dns1.hichina.com and ns1.alidns.com.
 ALIDNS_NAMES = (".hichina.com", ".alidns.com")
@@ -61,6 +67,7 @@ class Outcome(Enum):
     REFUSING = "refuses to answer (REFUSED)"
     FAILING = "fails to answer (SERVFAIL)"
     ODD = "gives an answer that makes no sense"
+    TOO_MUCH = f"gives more than {MOST_RECORDS} records in one answer, which nobody need read"
     CUT = "gives an answer too large for UDP, and none over TCP"
     INTERCEPTED = "is out of reach: something in between answers in its place"
     SILENT = "does not answer"
@@ -125,6 +132,8 @@ async def ask(
         return Reply(Outcome.CUT, _judge(part, dns.name.from_text(name)).values)
     except dns.exception.Timeout:
         return Reply(Outcome.SILENT)
+    except TooMuchError:
+        return Reply(Outcome.TOO_MUCH)
     except (dns.exception.DNSException, EOFError):
         return Reply(Outcome.ODD)
     except OSError as error:

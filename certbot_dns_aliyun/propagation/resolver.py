@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Union
 
-import dns.asyncbackend
 import dns.exception
 import dns.flags
 import dns.message
@@ -328,7 +327,7 @@ async def _exchange(
     while True:
         try:
             response = await exchange(
-                query, server.address, server.port, timeout, way, _Connected()
+                query, server.address, server.port, timeout, way, is_connected=True
             )
         except dns.message.Truncated as error:
             part, way = error.message(), Way.TCP  # type: ignore[no-untyped-call]
@@ -350,17 +349,3 @@ def _is_answer(response: dns.message.Message) -> bool:
         rrset.rdtype == dns.rdatatype.SOA for rrset in response.authority
     )
     return bool(says_something or response.flags & (dns.flags.RA | dns.flags.AA))
-
-
-class _Connected(dns.asyncbackend.Backend):  # type: ignore[misc, name-defined]
-    """Sockets that are connected, so that the refusal of a closed port is heard."""
-
-    def name(self) -> str:
-        return "asyncio"
-
-    def datagram_connection_required(self) -> bool:
-        return True
-
-    async def make_socket(self, *given: Any, **more: Any) -> Any:
-        backend = dns.asyncbackend.get_backend("asyncio")
-        return await backend.make_socket(*given, **more)  # type: ignore[no-untyped-call]

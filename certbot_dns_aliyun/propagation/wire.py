@@ -1,11 +1,19 @@
-"""One question on its way to a server, and what its answers tell of the distance."""
+"""One question on its way to a server, and what its answers tell of the distance.
+
+An answer may come from anybody. One that holds more than somebody can use is not read: each record
+may be made to cost milliseconds, and a message has room for thousands.
+"""
 
 from __future__ import annotations
 
+import socket
+import struct
 from enum import Enum
 from typing import Any
 
+import dns.asyncbackend
 import dns.asyncquery
+import dns.exception
 import dns.flags
 import dns.message
 import dns.name
@@ -13,6 +21,17 @@ import dns.rdatatype
 
 #: The largest UDP answer that passes every path (https://www.dnsflagday.net/2020/).
 _PAYLOAD = 1232
+#: Bytes of the largest that is read; some servers heed no size but the usual one before that day.
+_LARGEST_DATAGRAM = 4096
+#: Records of an answer that is read: more than any order has names, with the values of others.
+MOST_RECORDS = 500
+
+_HEADER = struct.Struct("!6H")
+_LENGTH = 2  # bytes that come before a message over TCP
+
+
+class TooMuchError(dns.exception.DNSException):
+    """An answer holds more records than are read."""
 
 
 class Way(Enum):
@@ -48,7 +67,7 @@ async def exchange(
     port: int,
     timeout: float,
     way: Way,
-    backend: Any = None,
+    is_connected: bool = False,
 ) -> dns.message.Message:
     """Send a question from a fresh port, and give its answer.
 
@@ -56,14 +75,16 @@ async def exchange(
     is up (CVE-2023-29483).
 
     :param timeout: seconds
-    :param backend: what makes the UDP socket; None for dnspython's own
+    :param is_connected: use a UDP socket that hears when the port is closed
     :raises dns.message.Truncated: if the answer was too large for UDP
+    :raises TooMuchError: if the answer over TCP holds too many records
     :raises dns.exception.DNSException: if there is none in time, or over TCP another one
     :raises EOFError: if a TCP connection ends before it
     :raises OSError: if the address cannot be reached
     """
+    backend = _Backend(is_connected)
     if way is Way.TCP:
-        return await dns.asyncquery.tcp(query, address, timeout=timeout, port=port)
+        return await dns.asyncquery.tcp(query, address, timeout=timeout, port=port, backend=backend)
     return await dns.asyncquery.udp(
         query,
         address,
@@ -74,6 +95,65 @@ async def exchange(
         ignore_errors=True,
         backend=backend,
     )
+
+
+class _Backend(dns.asyncbackend.Backend):  # type: ignore[misc, name-defined]
+    """dnspython's own sockets, within bounds."""
+
+    def __init__(self, is_connected: bool) -> None:
+        self._is_connected = is_connected
+
+    def name(self) -> str:
+        return "asyncio"
+
+    def datagram_connection_required(self) -> bool:
+        return self._is_connected
+
+    async def make_socket(self, family: int, kind: int, *given: Any, **more: Any) -> Any:
+        backend = dns.asyncbackend.get_backend("asyncio")
+        made = await backend.make_socket(family, kind, *given, **more)  # type: ignore[no-untyped-call]
+        return _Datagrams(made) if kind == socket.SOCK_DGRAM else _Stream(made)
+
+
+class _Bounded:
+    """A socket of dnspython's, but for what it receives."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def __aenter__(self) -> Any:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._inner.close()
+
+
+class _Datagrams(_Bounded):
+    async def recvfrom(self, size: int, timeout: float | None) -> tuple[bytes, Any]:
+        """Receive one; of one that is too large, nothing, which is passed over as garbage is."""
+        data, source = await self._inner.recvfrom(size, timeout)
+        return (data if len(data) <= _LARGEST_DATAGRAM else b""), source
+
+
+class _Stream(_Bounded):
+    _head = b""
+
+    async def recv(self, size: int, timeout: float | None) -> bytes:
+        """Receive a part of the one message.
+
+        :raises TooMuchError: once it says that too many records are to come
+        """
+        data: bytes = await self._inner.recv(size, timeout)
+        whole = _LENGTH + _HEADER.size
+        if len(self._head) < whole:
+            self._head += data[: whole - len(self._head)]
+            is_known = len(self._head) == whole
+            if is_known and sum(_HEADER.unpack_from(self._head, _LENGTH)[3:]) > MOST_RECORDS:
+                raise TooMuchError
+        return data
 
 
 class RoundTrip:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Callable
 
 from tests.world import Outcome, Record, World
@@ -58,3 +60,16 @@ def seconds_waited(world: World) -> float:
     made = world.records.made()
     removed = [record.removed_at for record in made if record.removed_at is not None]
     return min(removed) - max(record.added_at for record in made)
+
+
+def copy_lineage(world: World, name: str, copy: str) -> None:
+    """A lineage like another one, under a name of its own."""
+    config = world.certbot.config_dir
+    shutil.copytree(config / "archive" / name, config / "archive" / copy)
+    live = config / "live" / copy
+    live.mkdir()
+    for kind in ("cert", "chain", "fullchain", "privkey"):
+        (live / f"{kind}.pem").symlink_to(f"../../archive/{copy}/{kind}1.pem")
+    renewal = world.certbot.renewal_file(name).read_text()
+    text = re.sub(rf"/(live|archive)/{re.escape(name)}", rf"/\1/{copy}", renewal)
+    world.certbot.renewal_file(copy).write_text(text)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import shutil
 
 import pytest
 
-from tests.end_to_end.helpers import MakeWorld
-from tests.world import World
+from tests.end_to_end.helpers import MakeWorld, copy_lineage
 
 pytestmark = pytest.mark.newest
 
@@ -26,24 +24,11 @@ echo "Sockets: $(ls -l /proc/$certbot/fd | grep -c socket)"
 """
 
 
-def copy_lineage(world: World, number: int) -> None:
-    """A lineage like the first one, under a name of its own."""
-    config, name = world.certbot.config_dir, f"lineage-{number:02}"
-    shutil.copytree(config / "archive" / "example.com", config / "archive" / name)
-    live = config / "live" / name
-    live.mkdir()
-    for kind in ("cert", "chain", "fullchain", "privkey"):
-        (live / f"{kind}.pem").symlink_to(f"../../archive/{name}/{kind}1.pem")
-    renewal = world.certbot.renewal_file("example.com").read_text()
-    text = re.sub(r"/(live|archive)/example\.com", rf"/\1/{name}", renewal)
-    world.certbot.renewal_file(name).write_text(text)
-
-
 def test_thirty_renewals_leave_nothing_in_the_process(make_world: MakeWorld) -> None:
     world = make_world(lags=(0.05,))
     assert world.issue("example.com", "*.example.com").ok
     for number in range(1, LINEAGES):
-        copy_lineage(world, number)
+        copy_lineage(world, "example.com", f"lineage-{number:02}")
     connections, calls = world.alidns.connections, len(world.alidns.calls)
     report, hook = world.folder / "report", world.folder / "hook"
     hook.write_text(HOOK)

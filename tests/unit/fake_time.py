@@ -23,6 +23,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = START
+        self.worked = 0.0
 
     @property
     def elapsed(self) -> float:
@@ -33,6 +34,9 @@ class Clock:
 
     def time(self) -> float:
         return self.now
+
+    def process_time(self) -> float:
+        return self.worked
 
     def sleep(self, seconds: float) -> None:
         self.now += max(0.0, seconds)

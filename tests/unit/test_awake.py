@@ -41,6 +41,28 @@ def test_the_time_awake_does_count(clock: Clock) -> None:
     assert 3610 <= clock.elapsed < 3615
 
 
+def test_who_works_all_the_while_is_awake(clock: Clock) -> None:
+    """Answers can be made to take seconds to read, and time must not stand still for those."""
+
+    async def work() -> None:
+        while True:
+            clock.now += 4
+            clock.worked += 3.9
+            await asyncio.sleep(0.01)
+
+    async def look_up() -> None:
+        awake = AwakeClock()
+        ticking = asyncio.ensure_future(awake.tick())
+        try:
+            await awake.wait_for(work(), 45)
+        finally:
+            ticking.cancel()
+
+    with pytest.raises(asyncio.TimeoutError):
+        clock.run(look_up())
+    assert clock.elapsed < 60
+
+
 def test_work_that_fails_fails_at_once(clock: Clock) -> None:
     async def work() -> None:
         raise ValueError("broken")

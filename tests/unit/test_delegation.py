@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from certbot_dns_aliyun.propagation.budget import Budget
 from certbot_dns_aliyun.propagation.delegation import (
     BadChainError,
     Place,
@@ -334,7 +336,7 @@ def test_servers_that_never_answer_leave_the_place_unread(
     clock: Clock, internet: Internet, discovery: Discovery, act: Act, why: str, seconds: int
 ) -> None:
     """The zone is known all the same."""
-    many = [f"10.6.0.{number}" for number in range(1, 21)]
+    many = [f"10.6.0.{number}" for number in range(1, 17)]
     internet.zones["example.com"].addresses = many
     for address in many:
         internet.treat(address, act)
@@ -342,6 +344,90 @@ def test_servers_that_never_answer_leave_the_place_unread(
     assert (place.zone, addresses(place), place.is_absent) == ("example.com", set(many), False)
     assert place.unread.endswith(f" more {why}")
     assert max(len(internet.asked_of(address)) for address in many) < 60
+
+
+def names_of_nobody(count: int, *rest: str) -> Act:
+    """A referral to so many name servers without addresses, others each time (NXNSAttack)."""
+    numbers = itertools.count()
+
+    def act(asked: Asked) -> dns.message.Message:
+        hosts = [f"ns{next(numbers)}.victim.example." for _ in range(count)]
+        return refers_to(asked.name, *hosts, *rest)(asked)
+
+    return act
+
+
+def test_who_names_name_servers_without_end_has_few_of_them_looked_up(
+    internet: Internet, discovery: Discovery, caplog: pytest.LogCaptureFixture
+) -> None:
+    for address in internet.zones["example.com"].addresses:
+        internet.treat(address, names_of_nobody(900), kind="TXT")
+    (place,) = find(discovery)
+    assert place.unread.endswith(".victim.example and 897 more)")
+    assert place.unread.startswith(f"no name server of {NAME} has an address")
+    looked_up = [name for name in internet.asked_of("resolver") if "victim" in name]
+    assert 1 < len(set(looked_up)) <= 16
+    assert len(caplog.messages) == 2
+    assert caplog.messages[0] == f"{NAME} names 900 name servers; 16 of them are asked."
+    assert "and 13 more, name servers of" in caplog.messages[1]
+
+
+def test_a_chain_through_such_zones_does_not_multiply_that(
+    internet: Internet, discovery: Discovery
+) -> None:
+    """Of each zone on the way, one name server is there, and names the next one."""
+    hops = [f"{number}.example.net" for number in range(8)]
+    servers = [f"10.7.0.{number}" for number in range(8)]
+    for number, (hop, server) in enumerate(zip(hops, servers)):
+        internet.treat("10.2.0.1", names_of_nobody(900, f"ns.{server}.test."), name=hop)
+        internet.add(hop, server, delegated=False)
+        internet.zones[hop].add(hop, "CNAME", f"{[*hops, TARGET][number + 1]}.")
+    internet.zones["example.com"].add(NAME, "CNAME", f"{hops[0]}.")
+    for _ in range(5):  # the one that is there is chosen by chance
+        asyncio.run(find_places(discovery.within(Budget()), NAME))
+    looked_up = {name for name in internet.asked_of("resolver") if "victim" in name}
+    assert len(looked_up) <= 5 * 100
+
+
+def test_questions_without_end_have_an_end(
+    clock: Clock, internet: Internet, discovery: Discovery
+) -> None:
+    """Twenty names of one budget, which stands for a chain: all servers of each fail."""
+    many = [f"10.8.0.{number}" for number in range(1, 17)]
+    internet.zones["example.com"].addresses = many
+    for address in many:
+        internet.treat(address, servfail, kind="TXT")
+
+    async def find_all() -> list[Place]:
+        places = []
+        for number in range(20):
+            name = f"_acme-challenge.{number}.example.com"
+            places += await find_places(discovery, name)
+        return places
+
+    places = clock.run(find_all())
+    directly = [who for who, _, kind in internet.asked if who in many and kind == "TXT"]
+    assert 100 < len(directly) <= 520
+    given_up = (
+        "looking it up takes more than 500 questions, the last to name servers of example.com"
+    )
+    assert places[-1].unread == given_up
+
+
+def test_addresses_without_end_are_as_many_as_any_zone_has(
+    internet: Internet, discovery: Discovery
+) -> None:
+    hosts = {f"ns{n}.example.com": [f"10.9.{n}.{i}" for i in range(1, 200)] for n in range(40)}
+    servers = asyncio.run(discovery.addresses("example.com", hosts))
+    assert len(servers) == 64
+    assert len({server.name for server in servers}) <= 16
+
+
+def test_thirteen_names_with_two_addresses_each_are_all_asked(discovery: Discovery) -> None:
+    hosts = {f"ns{n}.example.com": [f"10.9.{n}.1", f"fd00::{n}"] for n in range(1, 14)}
+    assert len(asyncio.run(discovery.addresses("example.com", hosts))) == 26
+    hosts = {f"ns{n}.example.com": [f"10.9.{n}.{i}" for i in range(1, 17)] for n in range(2)}
+    assert len(asyncio.run(discovery.addresses("example.com", hosts))) == 32
 
 
 def test_silent_servers_are_asked_no_more_often_for_more_names(

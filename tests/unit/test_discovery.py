@@ -219,7 +219,7 @@ def test_addresses_that_are_no_hosts_are_left_out(monkeypatch: pytest.MonkeyPatc
 def test_glue_that_is_no_host_is_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
     found, _ = find(monkeypatch, name_servers("192.0.2.1"))
     given = {"ns1.alidns.com": NO_HOSTS, "ns2.alidns.com": ("192.0.2.2", *NO_HOSTS)}
-    assert asyncio.run(found.addresses(dict(given))) == [
+    assert asyncio.run(found.addresses("example.com", given)) == [
         NameServer("ns1.alidns.com", "192.0.2.1"),
         NameServer("ns2.alidns.com", "192.0.2.2"),
     ]
@@ -255,7 +255,7 @@ def test_no_other_question_about_a_validation_name_goes_to_the_resolver(
     found, fake = find(monkeypatch, {})
     asyncio.run(found.zone_of(f"a.{NAME}"))
     asyncio.run(found.name_servers(NAME))
-    asyncio.run(found.addresses({NAME: ()}))
+    asyncio.run(found.addresses("example.com", {NAME: ()}))
     assert fake.asked == [("www.example.com", "SOA"), ("example.com", "SOA")]
 
 

@@ -27,6 +27,7 @@ ADDRESS = "127.0.0.53"
 FOR_THE_CA = NEAR
 BEHAVIOURS = ("ok", "hang", "refuse", "servfail", "missing")
 LONGEST_CHAIN = 8
+MOST_HOSTS = 16
 TIMEOUT = 1.0
 LONGEST_MEMORY = 0.5
 AT_ONCE = 32
@@ -161,7 +162,7 @@ class Resolver:
         glue = [str(rr.rdata) for rr in reply.ar if rr.rtype in (QTYPE.A, QTYPE.AAAA)]
         if glue or depth >= LONGEST_CHAIN:
             return glue
-        hosts = [str(rr.rdata).rstrip(".").lower() for rr in referred]
+        hosts = [str(rr.rdata).rstrip(".").lower() for rr in referred][:MOST_HOSTS]
         return [
             str(rr.rdata)
             for host in hosts

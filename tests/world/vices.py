@@ -6,12 +6,16 @@ are made (`Server(vice=capped(8))`), the others are the vice itself (`Server(vic
 
 from __future__ import annotations
 
+import itertools
 import random
+import secrets
+import struct
 import time
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Callable
 
-from dnslib import NS, QTYPE, RCODE, RR, DNSLabel, DNSRecord
+from dnslib import CNAME, NS, QTYPE, RCODE, RR, TXT, DNSLabel, DNSRecord
 
 from .answers import address_rr, soa
 from .nameservers import Server, with_edns
@@ -176,6 +180,105 @@ def truncates(question: Question) -> Said:
 
 def only_over(transport: str) -> Vice:
     return lambda question: question.honest() if question.transport == transport else None
+
+
+# Hostile: what costs those who ask, or others
+
+
+def refers_to_nobody(count: int, domain: str) -> Vice:
+    """So many name servers of a domain of others, for whom one has to ask there; new ones each
+    time (NXNSAttack)."""
+    numbers = itertools.count()
+
+    def vice(question: Question) -> Said:
+        if question.name == question.apex:
+            return question.honest()
+        reply = _with(question)
+        for _ in range(count):
+            server = NS(f"ns{next(numbers)}.{domain}")
+            reply.add_auth(RR(question.name, QTYPE.NS, rdata=server, ttl=86400))
+        return reply
+
+    return vice
+
+
+def refers_to(addresses: Sequence[str]) -> Vice:
+    """A zone of its own for each name, at one name server with these addresses."""
+
+    def vice(question: Question) -> Said:
+        if question.name == question.apex:
+            return question.honest()
+        host = f"ns.{question.apex}"
+        reply = _referral(question, question.name, host)
+        reply.add_ar(*(address_rr(host, address) for address in addresses))
+        return reply
+
+    return vice
+
+
+def cnames_without_end(question: Question) -> Said:
+    """Each name is an alias of another one, which nobody has asked for before."""
+    if question.name == question.apex:
+        return question.honest()
+    reply = _with(question, aa=1)
+    target = CNAME(f"{secrets.token_hex(8)}.{question.apex}")
+    reply.add_answer(RR(question.name, QTYPE.CNAME, rdata=target, ttl=0))
+    return reply
+
+
+def many_texts(count: int) -> Vice:
+    def vice(question: Question) -> Said:
+        reply = _with(question, aa=1)
+        for number in range(count):
+            data = TXT(f"{number:08}")
+            reply.add_answer(RR(question.name, QTYPE.TXT, rdata=data, ttl=60))
+        return reply
+
+    return vice
+
+
+def many_additional(count: int) -> Vice:
+    def vice(question: Question) -> Said:
+        reply = question.honest()
+        for number in range(count):
+            host = f"host{number}.{question.apex}"
+            reply.add_ar(address_rr(host, f"10.0.{number // 250}.{1 + number % 250}"))
+        return reply
+
+    return vice
+
+
+def one_long_text(question: Question) -> Said:
+    """Sixty kilobytes in one record."""
+    reply = _with(question, aa=1)
+    data = TXT([b"x" * 255] * 235)
+    reply.add_answer(RR(question.name, QTYPE.TXT, rdata=data, ttl=60))
+    return reply
+
+
+def takes_long_to_read(count: int) -> Vice:
+    """Names of 126 labels each, which compression makes of two bytes (RFC 1035, 4.1.4)."""
+
+    def vice(question: Question) -> Said:
+        if question.transport == "udp":
+            return truncates(question)
+        reply = _with(question, aa=1)
+        reply.ar = []
+        head = bytearray(reply.pack())
+        long = len(head) + 12
+        padding = b"\x01a" * 126 + b"\0"
+        records = b"\0" + struct.pack("!HHIH", 10, 1, 0, len(padding) + 1) + b"\0" + padding
+        pointer = struct.pack("!H", 0xC000 | long)
+        records += (pointer + struct.pack("!HHIH", 5, 1, 0, 2) + pointer) * count
+        head[6:8] = struct.pack("!H", 1 + count)
+        return bytes(head) + records
+
+    return vice
+
+
+def floods(count: int) -> Vice:
+    """So many packets for one question, none of which answers it."""
+    return lambda question: [wrong_id(question)] * count
 
 
 # Texts

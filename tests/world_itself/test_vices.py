@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -322,3 +323,50 @@ def test_a_slow_resolver_is_slow_for_one_s_own_questions_alone(serve: Serve) -> 
     assert ask(FOR_THE_CA, "example.com", "NS").answer
     assert ask(ADDRESS, "alidns.aliyuncs.com", "A").answer
     assert time.monotonic() - began < 0.5
+
+
+@pytest.mark.parametrize(
+    ("vice", "least"),
+    [
+        (v.many_texts(3000), 30_000),
+        (v.many_additional(2000), 30_000),
+        (v.one_long_text, 60_000),
+        (v.takes_long_to_read(4000), 50_000),
+    ],
+    ids=["texts", "additional", "one text", "names"],
+)
+def test_answers_of_many_bytes(serve: Serve, vice: Vice, least: int) -> None:
+    serve(vice)
+    with socket.create_connection((FIRST, 53), 5) as sock:
+        question = dns.message.make_query(NAME, "TXT").to_wire()
+        sock.sendall(len(question).to_bytes(2, "big") + question)
+        with sock.makefile("rb") as stream:
+            length = int.from_bytes(stream.read(2), "big")
+            assert length >= least
+            assert len(stream.read(length)) == length
+
+
+def test_referrals_to_many(serve: Serve) -> None:
+    serve(v.refers_to_nobody(20, "victim.example"))
+    first, again = (ask(FIRST, NAME).authority for _ in range(2))
+    hosts = {str(record) for rrset in [*first, *again] for record in rrset}
+    assert len(hosts) == 40
+    assert "ns0.victim.example." in hosts
+    assert ask(FIRST, "example.com", "SOA").answer
+
+
+def test_a_referral_to_any_address(serve: Serve) -> None:
+    serve(v.refers_to(["192.0.2.1", "192.0.2.2"]))
+    (addresses,) = ask(FIRST, NAME).additional
+    assert {str(record) for record in addresses} == {"192.0.2.1", "192.0.2.2"}
+
+
+def test_cnames_without_end(serve: Serve) -> None:
+    serve(v.cnames_without_end)
+    targets = {str(ask(FIRST, NAME).answer[0][0]) for _ in range(3)}
+    assert len(targets) == 3
+
+
+def test_a_flood(serve: Serve) -> None:
+    serve(v.floods(30))
+    assert len(packets(FIRST, NAME, enough=30)) == 30

@@ -1,0 +1,107 @@
+"""Answers as they come from a socket: what holds more than anybody can use is not read."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, Callable
+
+import dns.flags
+import dns.message
+import dns.rdatatype
+import dns.rrset
+import pytest
+
+from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply, ask
+from certbot_dns_aliyun.propagation.wire import Way
+
+NAME = "_acme-challenge.example.com"
+ADDRESS = "127.0.0.1"
+#: Gives the packets with which a question is answered.
+Answer = Callable[[dns.message.Message], list[bytes]]
+
+
+def texts(query: dns.message.Message, count: int, length: int = 43) -> bytes:
+    response = dns.message.make_response(query)
+    response.flags |= dns.flags.AA
+    values = [f'"{number:0{length}}"' for number in range(count)]
+    response.answer.append(dns.rrset.from_text_list(f"{NAME}.", 60, "IN", "TXT", values))
+    return response.to_wire(max_size=65535)
+
+
+def expensive(query: dns.message.Message) -> list[bytes]:
+    """One message of 64 KB, in which each record has two names of 126 labels."""
+    head = bytearray(dns.message.make_response(query).to_wire())
+    pointer = (0xC000 | len(head) + 12).to_bytes(2, "big")
+    name = b"\x01a" * 126 + b"\0"
+    first = b"\0\0\x0a\0\x01\0\0\0\0" + (len(name) + 1).to_bytes(2, "big") + b"\0" + name
+    count = (65535 - len(head) - len(first)) // 14
+    head[6:8] = (count + 1).to_bytes(2, "big")
+    head[10:12] = bytes(2)
+    return [
+        bytes(head) + first + (pointer + b"\0\x05\0\x01\0\0\0\0\0\x02" + pointer) * count,
+    ]
+
+
+def reply_over_tcp(answer: Answer) -> Reply:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        length = int.from_bytes(await reader.readexactly(2), "big")
+        for data in answer(dns.message.from_wire(await reader.readexactly(length))):
+            writer.write(len(data).to_bytes(2, "big") + data)
+        await writer.drain()
+        writer.close()
+
+    async def exchange() -> Reply:
+        server = await asyncio.start_server(serve, ADDRESS, 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            return await ask(NameServer("ns", ADDRESS, port), NAME, way=Way.TCP)
+
+    return asyncio.run(exchange())
+
+
+def reply_over_udp(answer: Answer) -> Reply:
+    class Server(asyncio.DatagramProtocol):
+        def connection_made(self, transport: Any) -> None:
+            self.transport = transport
+
+        def datagram_received(self, data: bytes, source: Any) -> None:
+            for packet in answer(dns.message.from_wire(data)):
+                self.transport.sendto(packet, source)
+
+    async def exchange() -> Reply:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(Server, (ADDRESS, 0))
+        try:
+            port = transport.get_extra_info("sockname")[1]
+            return await ask(NameServer("ns", ADDRESS, port), NAME, timeout=1.0)
+        finally:
+            transport.close()
+
+    return asyncio.run(exchange())
+
+
+@pytest.mark.parametrize("count", [1, 499])
+def test_as_many_values_as_any_order_needs_are_read(count: int) -> None:
+    reply = reply_over_tcp(lambda query: [texts(query, count)])
+    assert (reply.outcome, len(reply.values)) == (Outcome.AUTHORITATIVE, count)
+
+
+@pytest.mark.parametrize("count", [502, 900])
+def test_more_are_not(count: int) -> None:
+    assert reply_over_tcp(lambda query: [texts(query, count)]).outcome is Outcome.TOO_MUCH
+
+
+def test_an_answer_that_takes_seconds_to_read_is_not_read() -> None:
+    began = time.process_time()
+    assert reply_over_tcp(expensive).outcome is Outcome.TOO_MUCH
+    assert time.process_time() - began < 2.0
+
+
+def test_a_datagram_beyond_all_sizes_is_passed_over() -> None:
+    reply = reply_over_udp(lambda query: [texts(query, 90), texts(query, 1), texts(query, 2)])
+    assert len(reply.values) == 1
+
+
+def test_one_that_is_larger_than_asked_for_is_read() -> None:
+    assert len(reply_over_udp(lambda query: [texts(query, 40)]).values) == 40

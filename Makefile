@@ -30,7 +30,8 @@ PYTEST   := $(AS_ROOT) $(BIN)/python -m pytest -q
 prepare = @mkdir -p build && flock build/lock sh -c \
 	'tools/install-missing $(PYTHON) && $(MAKE) -s -j$(shell nproc) $(1)'
 
-.PHONY: help test set-up lint format package unit e2e demo demo-nginx deb distributions nightly soak bench bench-quick endurance clean FORCE
+# docs/ is a folder, too.
+.PHONY: help test set-up lint format package unit e2e docs demo demo-nginx deb distributions nightly soak bench bench-quick endurance clean FORCE
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -42,7 +43,7 @@ test: e2e
 else
 test: ## everything; with CERTBOT=2.1.0, the end-to-end tests under that Certbot alone
 	@$(MAKE) --no-print-directory set-up
-	@$(MAKE) --no-print-directory -j1 lint package unit e2e
+	@$(MAKE) --no-print-directory -j1 lint package docs unit e2e
 endif
 
 set-up: ## the virtual environments and the wheel
@@ -94,6 +95,9 @@ e2e: ## the tests of the whole, under each Certbot
 		$(PYTEST) -n $(WORKERS) -m "$$these" tests/end_to_end || failed="$$failed $$version"; \
 	done; \
 	[ -z "$$failed" ] || { echo "Failed under Certbot$$failed"; exit 1; }
+
+docs: ## the site, into build/docs
+	$(call prepare,build/venv/dev build/docs/stamp)
 
 demo: ## a certificate issued and renewed before your eyes, without any account
 	$(call prepare,build/venv/stamp build/certbot-$(NEWEST)/stamp)
@@ -149,6 +153,12 @@ endurance: ## two hundred orders of ten names while 5 % of all questions to name
 clean: ## remove all that was made
 	rm -rf build *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find benchmarks certbot_dns_aliyun tests -name __pycache__ -prune -exec rm -rf {} +
+
+build/docs/stamp: $(wildcard docs/*.rst docs/*.py docs/images/*) CHANGELOG.rst setup.py \
+		| build/venv/dev
+	echo 'Making build/docs'
+	$(BIN)/sphinx-build -q -n -W --keep-going -d build/docs/doctrees docs build/docs/en
+	touch $@
 
 build/venv/stamp: setup.py
 	echo 'Making build/venv'

@@ -43,7 +43,18 @@ UNIT_TESTS = ["hypothesis", "pytest>=8", "pytest-timeout", "pytest-xdist"]
 # The servers, the CA's certificate and the clients of the world that the end-to-end tests run in.
 WORLD = [*UNIT_TESTS, "aiohttp", "cryptography", "dnslib", "trustme"]
 
-DEVELOPMENT = [*WORLD, "check-manifest", "mypy", "packaging", "ruff", "twine", "types-requests"]
+DOCUMENTATION = ["furo", "sphinx>=7", "sphinx-copybutton"]
+
+DEVELOPMENT = [
+    *WORLD,
+    *DOCUMENTATION,
+    "check-manifest",
+    "mypy",
+    "packaging",
+    "ruff",
+    "twine",
+    "types-requests",
+]
 
 setup(
     name="certbot-dns-aliyun",
@@ -83,6 +94,7 @@ setup(
         "credentials": CREDENTIALS,
         "test": UNIT_TESTS,
         "world": WORLD,
+        "docs": DOCUMENTATION,
         "dev": DEVELOPMENT,
     },
     entry_points={

@@ -1,0 +1,62 @@
+"""The site, `make docs`. Its pages are plain reStructuredText, and read well where they lie, too."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from docutils import nodes
+from sphinx import addnodes
+
+ROOT = Path(__file__).resolve().parents[1]
+
+project = "certbot-dns-aliyun"
+author = "the certbot-dns-aliyun maintainers"
+release = re.search(r'version="(.*)"', (ROOT / "setup.py").read_text(encoding="utf-8"))[1]  # type: ignore[index]
+version = release
+
+extensions = ["sphinx_copybutton"]
+nitpicky = True
+
+language = "en"
+locale_dirs = ["locale"]
+gettext_compact = False
+gettext_uuid = False
+
+html_theme = "furo"
+html_title = project
+html_copy_source = False
+html_show_sourcelink = False
+html_show_sphinx = False
+html_static_path: list[str] = []
+copybutton_prompt_text = "$ "
+
+
+def link_pages(app: Any, tree: nodes.document) -> None:
+    """Let links to `page.rst`, which work where the files lie, lead to the page of the site."""
+    for reference in list(tree.findall(nodes.reference)):
+        path, _, fragment = reference.get("refuri", "").partition("#")
+        if ":" in path or not path.endswith(".rst") or fragment:
+            continue
+        target = addnodes.pending_xref(
+            "",
+            *reference.children,
+            refdomain="std",
+            reftype="doc",
+            reftarget=_page_of(path),
+            refdoc=app.env.docname,
+            refexplicit=True,
+            refwarn=True,
+        )
+        reference.replace_self(target)
+
+
+def _page_of(path: str) -> str:
+    name = PurePosixPath(path).stem
+    return {"README": "/index", "CHANGELOG": "/changes"}.get(name, f"/{name}")
+
+
+def setup(app: Any) -> None:
+    """See Sphinx's documentation on extensions."""
+    app.connect("doctree-read", link_pages)

@@ -1,4 +1,4 @@
-"""The site, `make docs`. Its pages are plain reStructuredText, and read well where they lie, too."""
+"""The site: `make docs`. Its pages are plain reStructuredText, which reads well in place, too."""
 
 from __future__ import annotations
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import idna
 
 APEX = "@"
 #: Characters, without a final dot (RFC 1035, 2.3.4).
 LONGEST_NAME = 253
 
+_PLAIN = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _A_LABEL = "xn--"
 #: Zero-width joiner and non-joiner, which mean something within some scripts alone.
 _JOINERS = {0x200C: None, 0x200D: None}
@@ -21,6 +24,15 @@ def normal(name: str) -> str:
 def is_possible(name: str) -> bool:
     """Tell whether DNS can hold a name: 253 characters, 63 a label (RFC 1035, 2.3.4)."""
     return len(name) <= LONGEST_NAME and all(0 < len(label) <= 63 for label in name.split("."))
+
+
+def is_plain(name: str) -> bool:
+    """Tell whether a name has letters, digits, hyphens and underscores alone, as any at Alidns has.
+
+    The labels of such a one are what stands between the dots of its text. That of others has
+    escapes for dots, blanks and the like (RFC 1035, 5.1), and is not to be taken apart.
+    """
+    return _PLAIN.fullmatch(name) is not None
 
 
 def is_within(name: str, zone: str) -> bool:

@@ -211,8 +211,10 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         "it.",
     },
     "Adding": {
-        ("lead in a circle",): "The CNAME records are shown in their order. Correct the last one, "
-        "so that it names a name at which the TXT record can stand.",
+        ("The CNAME records at",): "They lead in a circle, or too far (through more than eight "
+        "names), or to a name that no zone at Alibaba Cloud DNS can hold: one with a blank, say, a "
+        "slash, or a dot within a label. They are shown in their order. Correct the last one, so "
+        "that it names a name at which the TXT record can stand.",
         ("in no zone that could hold",): "The name that the CNAME leads to has one label or none.",
         ("Or remove the CNAME record",): "It follows the reason where a CNAME leads from the "
         "``_acme-challenge`` name to a zone that does not take the record.",

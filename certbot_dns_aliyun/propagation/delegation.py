@@ -7,11 +7,12 @@ resolver names none (a zone delegated minutes ago), from the top-level domain's 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import dns.rdatatype
 
-from certbot_dns_aliyun.names import LONGEST_NAME, is_within
+from certbot_dns_aliyun.names import LONGEST_NAME, is_plain, is_within
 from certbot_dns_aliyun.propagation.discovery import Discovery
 from certbot_dns_aliyun.propagation.inquiry import UnreadError, first_useful
 from certbot_dns_aliyun.propagation.listing import listed
@@ -19,6 +20,8 @@ from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply
 
 #: CNAMEs in a row that are followed; CAs follow about as many.
 _LONGEST_CHAIN = 8
+#: Characters that are shown of a name that is none.
+_SHOWN = 60
 #: Referrals from the top-level domain to the name; there are not more than labels.
 _MOST_REFERRALS = 12
 #: How the names end to which a CNAME leads that belongs to a certificate which ESA manages.
@@ -26,14 +29,18 @@ _ESA_CERTIFICATES = ".dcv.aliyun-esa.com"
 
 
 class BadChainError(Exception):
-    """CNAMEs that lead in a circle, or nowhere soon.
+    """CNAMEs that lead in a circle, nowhere soon, or to what is no name at Alibaba Cloud DNS.
+
+    Its text shows the names.
 
     :ivar chain: the names, in their order
+    :ivar why: what is wrong with them
     """
 
-    def __init__(self, chain: list[str]) -> None:
+    def __init__(self, chain: list[str], why: str = "lead in a circle, or too far") -> None:
         super().__init__(" → ".join(chain))
         self.chain = chain
+        self.why = why
 
 
 @dataclass(frozen=True)
@@ -93,8 +100,7 @@ async def find_places(discovery: Discovery, validation_name: str) -> list[Place]
     There are several only where a CNAME seems to come from a wildcard: a TXT record at the name
     itself takes its place then (RFC 4592, 4.3); only if that cannot be, the target is the place.
 
-    :raises BadChainError: if CNAMEs lead in a circle, or there are too many, and no place is on
-        the way
+    :raises BadChainError: if CNAMEs are not to be followed to their end, and no place is on the way
     """
     return await _follow(discovery, [validation_name])
 
@@ -106,14 +112,12 @@ async def place_by_resolver(discovery: Discovery, unread: Place) -> Place | None
     there is none.
 
     :returns: None if the resolver knows of no CNAME at the name
-    :raises BadChainError: if CNAMEs lead in a circle, or there are too many
+    :raises BadChainError: if CNAMEs are not to be followed to their end
     """
     target = await discovery.canonical_name(unread.name)
     if target is None:
         return None
-    chain = [*unread.chain, target]
-    if target in unread.chain or len(unread.chain) > _LONGEST_CHAIN:
-        raise BadChainError(chain)
+    chain = _longer(unread.chain, target)
     places = await _follow(discovery, chain)
     return replace(places[0], is_hearsay=True)
 
@@ -131,12 +135,27 @@ async def _follow(discovery: Discovery, chain: list[str]) -> list[Place]:
             return [*places, replace(place, is_absent=zone is None)]
         if zone and await _is_from_wildcard(discovery, zone, servers, name, reply.alias_of):
             places.append(place)
-        name = reply.alias_of
-        if name in chain or len(chain) > _LONGEST_CHAIN:
+        try:
+            chain = _longer(chain, reply.alias_of)
+        except BadChainError:
             if places:
                 return places
-            raise BadChainError([*chain, name])
-        chain = [*chain, name]
+            raise
+        name = chain[-1]
+
+
+def _longer(chain: Sequence[str], target: str) -> list[str]:
+    """Put the target of a CNAME behind the names that led to it.
+
+    :raises BadChainError: if it is not to be followed
+    """
+    if not is_plain(target):
+        shown = target if len(target) <= _SHOWN else target[:_SHOWN] + "..."
+        why = "lead to a name that no zone at Alibaba Cloud DNS can hold"
+        raise BadChainError([*chain, shown], why)
+    if target in chain or len(chain) > _LONGEST_CHAIN:
+        raise BadChainError([*chain, target])
+    return [*chain, target]
 
 
 async def public_zone(discovery: Discovery, name: str) -> tuple[str | None, list[NameServer]]:

@@ -21,6 +21,7 @@ import dns.message
 import dns.name
 import dns.rdatatype
 
+from certbot_dns_aliyun.names import is_plain
 from certbot_dns_aliyun.propagation import resolv_conf
 from certbot_dns_aliyun.propagation.awake import AwakeClock
 from certbot_dns_aliyun.propagation.budget import (
@@ -120,15 +121,16 @@ class Discovery:
 
         Of a zone with more name servers than any needs, some are given.
 
-        :param names: the servers' names, each with the addresses that are known
+        :param names: the servers' names, each with the addresses that are known; what cannot be
+            the name of a host is left out
         """
-        known = {name: [a for a in names[name] if _is_of_a_host(a)] for name in names}
+        known = {n: [a for a in names[n] if _is_of_a_host(a)] for n in names if is_plain(n)}
         chosen = sorted(_some(list(known), MOST_NAMES), key=list(known).index)
         found = await asyncio.gather(*(self._addresses(name, known[name]) for name in chosen))
         unknown = [name for name, servers in zip(chosen, found) if not servers]
-        if (unknown or len(chosen) < len(names)) and zone not in self._warned_of:
+        if (unknown or len(chosen) < len(known)) and zone not in self._warned_of:
             self._warned_of.add(zone)
-            _warn_of_servers(zone, len(names), len(chosen), unknown)
+            _warn_of_servers(zone, len(known), len(chosen), unknown)
         by_address = {server.address: server for servers in found for server in servers}
         return _some(list(by_address.values()), MOST_ADDRESSES)
 

@@ -201,5 +201,8 @@ def _owners(
 
 
 def text_of(name: dns.name.Name) -> str:
-    """Give a name in lower case and without a final dot."""
+    """Give a name in lower case and without a final dot, and with escapes where it is not plain.
+
+    See :func:`certbot_dns_aliyun.names.is_plain`.
+    """
     return name.to_text(omit_final_dot=True).lower()

@@ -361,8 +361,7 @@ def _by_hand(entry: Entry) -> str:
 
 def _bad_chain(error: BadChainError) -> errors.PluginError:
     return errors.PluginError(
-        f"The CNAME records at {error.chain[0]} lead in a circle, or too far: {error}; "
-        "correct them."
+        f"The CNAME records at {error.chain[0]} {error.why}: {error}; correct them."
     )
 
 

@@ -122,6 +122,19 @@ def test_such_a_label_elsewhere_delegated_to_an_ascii_name(make_world: MakeWorld
     assert placed(world) == [(TARGET, "one")]
 
 
+@pytest.mark.parametrize(
+    "target", ["x\\.corp.example", ".".join(["\\000" * 60] * 4)], ids=["a dot", "escapes"]
+)
+def test_a_cname_to_what_is_no_name(make_world: MakeWorld, target: str) -> None:
+    """Its labels are not what stands between the dots of its text."""
+    world = make_world(["corp.example"], keys=[Key()])
+    add_foreign(world)
+    alias(world, "_acme-challenge.shop.example", target)
+    outcome = world.issue("shop.example")
+    assert_refused(outcome, "_acme-challenge.shop.example", "no zone at Alibaba Cloud DNS can hold")
+    assert not world.alidns.calls
+
+
 def test_a_zone_at_the_validation_name_itself(make_world: MakeWorld) -> None:
     """The parent, elsewhere, delegates the name by NS records; Alidns has it as a zone."""
     world = make_world([], keys=[Key(zone_policy("_acme-challenge.shop.example"))])

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import dns.message
+import dns.name
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from certbot_dns_aliyun.names import zone_candidates
 from certbot_dns_aliyun.propagation.budget import Budget
 from certbot_dns_aliyun.propagation.delegation import (
     BadChainError,
@@ -144,6 +146,51 @@ def test_a_circle(internet: Internet, discovery: Discovery) -> None:
     with pytest.raises(BadChainError) as caught:
         find(discovery)
     assert caught.value.chain == [NAME, TARGET, NAME]
+
+
+NO_NAMES = {
+    "a dot within a label": "x\\.example.net.",
+    "long escapes": ".".join(["\\000" * 60] * 4) + ".",
+    "a label of dots": "\\.\\.\\..example.net.",
+    "a blank": "a\\032b.example.net.",
+    "not ASCII": "caf\\195\\169.example.net.",
+    "a slash": "0/25.example.net.",
+    "an asterisk": "*.example.net.",
+    "an escape sequence": "\\027[31m.example.net.",
+    "the root": ".",
+}
+
+
+@pytest.mark.parametrize("target", NO_NAMES.values(), ids=NO_NAMES)
+def test_a_target_that_no_zone_can_hold(
+    clock: Clock, internet: Internet, discovery: Discovery, target: str
+) -> None:
+    internet.zones["example.com"].add(NAME, "CNAME", target)
+    with pytest.raises(BadChainError) as caught:
+        find(discovery)
+    assert "no zone at Alibaba Cloud DNS can hold" in caught.value.why
+    assert caught.value.chain[0] == NAME
+    assert len(str(caught.value)) < 200
+    internet.silent |= {"10.1.0.1", "10.1.0.2"}
+    with pytest.raises(BadChainError):
+        by_resolver(clock, discovery)
+
+
+def test_a_wildcard_that_leads_to_no_name(internet: Internet, discovery: Discovery) -> None:
+    internet.zones["example.com"].add("*.example.com", "CNAME", NO_NAMES["long escapes"])
+    assert find(discovery)[0].name == "_acme-challenge.www.example.com"
+
+
+def test_a_name_server_with_no_name_of_a_host_is_none(
+    internet: Internet, discovery: Discovery
+) -> None:
+    """Its label ends with the text `.hichina`; its zone is .com, and anybody's."""
+    odd = "evil\\.hichina.com."
+    internet.treat("10.0.1.1", refers_to("example.com", odd, "ns.10.1.0.2.test."))
+    internet.absent |= {("example.com", "NS"), ("example.com", "SOA")}
+    (place,) = find(discovery)
+    assert [server.name for server in place.servers] == ["ns.10.1.0.2.test"]
+    assert odd.rstrip(".") not in internet.asked_of("resolver")
 
 
 @pytest.mark.parametrize(("links", "is_good"), [(8, True), (9, False)])
@@ -597,3 +644,30 @@ def test_any_tangle_of_cnames_has_an_end(aliases: dict[str, str]) -> None:
         assert chain[0] == start
         assert len(set(chain)) == len(chain) <= 9
     assert not any(name.startswith("_acme-challenge.") for name in internet.asked_of("resolver"))
+
+
+@given(labels=st.lists(st.binary(min_size=1, max_size=63), max_size=4))
+def test_a_target_is_followed_by_its_labels_or_not_at_all(labels: list[bytes]) -> None:
+    """No zone is asked for the record that the target is not in, whatever bytes its labels have."""
+    target = dns.name.Name([*labels, b"example", b"net", b""])
+    internet = make_internet()
+    internet.zones["example.com"].add(NAME, "CNAME", target.to_text())
+    with internet.in_place() as discovery:
+        try:
+            (place,) = find(discovery)
+        except BadChainError:
+            return
+    assert dns.name.from_text(place.name) == target
+    for zone in zone_candidates(place.name):
+        assert target.is_subdomain(dns.name.from_text(zone))
+
+
+@given(data=st.data())
+def test_plain_targets_are_followed(data: st.DataObject) -> None:
+    label = st.text("abzABZ019-_", min_size=1, max_size=8)
+    labels = data.draw(st.lists(label, min_size=1, max_size=4))
+    target = ".".join([*labels, "example.net"])
+    internet = make_internet()
+    internet.zones["example.com"].add(NAME, "CNAME", f"{target}.")
+    with internet.in_place() as discovery:
+        assert find(discovery)[-1].name == target.lower()

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import dns.name
 from dnslib import (
     AAAA,
     CAA,
@@ -25,6 +26,7 @@ from dnslib import (
     SOA,
     TXT,
     A,
+    DNSLabel,
     DNSRecord,
 )
 
@@ -178,6 +180,8 @@ def _rdata(record: Record) -> Any:
         flags, protocol, algorithm, key = value.split()
         return DNSKEY(int(flags), int(protocol), int(algorithm), base64.b64decode(key))
     kinds = {"A": A, "AAAA": AAAA, "NS": NS, "CNAME": CNAME}
+    if "\\" in value:
+        value = DNSLabel(dns.name.from_text(value).labels[:-1])
     return kinds[record.type](value)
 
 

@@ -48,6 +48,7 @@ DOCUMENTATION = ["furo", "sphinx>=7", "sphinx-copybutton"]
 DEVELOPMENT = [
     *WORLD,
     *DOCUMENTATION,
+    "check-jsonschema",
     "check-manifest",
     "mypy",
     "packaging",

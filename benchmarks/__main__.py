@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import report
-from benchmarks.cases import FAR, GROWTH, LAGS, LATENCIES, ONE_WRITE, SIZES, USUAL, Case
+from benchmarks.cases import FAR, GROWTH, LAGS, LATENCIES, ONE_WRITE, SIZES, THROTTLED, USUAL, Case
 from benchmarks.child import run, tell
 from benchmarks.contenders import CERTBOT, CONTENDERS, FLOOR, OURS, PEERS, ROOT
 
@@ -167,7 +167,8 @@ def measure_growth(quick: bool) -> list[dict[str, Any]]:
         return found
     # What the documented rate costs: the same order without it.
     (hundred,) = (case for case in GROWTH if (case.names, case.zones) == (100, 1))
-    return [*found, order_of(hundred, rate=100_000)]
+    unlimited = order_of(hundred, rate=100_000)
+    return [*found, unlimited, *(order_of(case) for case in THROTTLED)]
 
 
 def run_of(contender: str, case: Case, apart: float = 0.0) -> dict[str, Any]:

@@ -25,6 +25,7 @@ class Case:
     :param addresses: how many each of the two name servers has
     :param rtt: seconds of a round trip to one of them
     :param lost: the share of the questions to them that get no answer
+    :param throttled: seconds from the first call on in which the API refuses all as too frequent
     """
 
     names: int
@@ -36,6 +37,7 @@ class Case:
     addresses: int = 1
     rtt: float = 0.0
     lost: float = 0.0
+    throttled: float = 0.0
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Case:
@@ -130,4 +132,7 @@ GROWTH = [
     Case(names, zones, addresses=ADDRESSES, rtt=USUAL_RTT, lost=USUAL_LOSS)
     for zones, orders in _GROWTH.items()
     for names in orders
+]
+THROTTLED = [
+    replace(case, throttled=8.0) for case in GROWTH if (case.names, case.zones) == (100, 1)
 ]

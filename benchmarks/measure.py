@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks import newer_signing
 from benchmarks.cases import Case
 from benchmarks.contenders import CERTBOT, CONTENDERS, FLOOR, Contender
-from tests.world import EVERYTHING, Key, Query, World, find_venv
+from tests.world import EVERYTHING, Key, Query, World, find_venv, until
 from tests.world.nameservers import NEAR, NEAR_IPV6, name_server
 from tests.world.resolver import ADDRESS, FOR_THE_CA
 
@@ -66,10 +66,20 @@ def a_world(case: Case, ca_validates: bool = True) -> Iterator[World]:
     )
     newer_signing.accept(world, world.key)
     world.__enter__()
+    if case.throttled:
+        threading.Thread(target=_throttle, args=(world, case.throttled), daemon=True).start()
     try:
         yield world
     finally:
         world.stop()
+
+
+def _throttle(world: World, seconds: float) -> None:
+    """Let the API refuse all calls for some seconds, from the first one on."""
+    world.alidns.fault("code", times=None, code="Throttling.User")
+    until(lambda: world.alidns.calls, _TOO_LONG)
+    time.sleep(seconds)
+    world.alidns.faults.clear()
 
 
 def _run_of_certbot(

@@ -73,7 +73,9 @@ def draw_growth(orders: list[dict[str, Any]], file: Path) -> None:
             points = sorted(
                 (order["case"]["names"], order[figure_of])
                 for order in orders
-                if order["case"]["zones"] == zones and not order["rate"]
+                if order["case"]["zones"] == zones
+                and not order["rate"]
+                and not order["case"]["throttled"]
             )
             if points:
                 label = f"{zones} zone" + "s" * (zones > 1)

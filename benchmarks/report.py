@@ -239,6 +239,7 @@ def _growth(orders: list[Run]) -> list[str]:
         case = Case.of(run["case"])
         phases = [_number(run[phase], 2) for phase in ("prepare", "add", "wait", "remove")]
         names = f"{case.names}" + (" (no rate limit)" if run["rate"] else "")
+        names += f" (throttled {case.throttled:.0f} s)" if case.throttled else ""
         counts = [str(run["calls"]), str(run["busiest_second_of_calls"])]
         counts += [str(run["questions"]), str(case.budget), str(run["busiest_second_of_questions"])]
         cost = [_number(run["cpu"], 1), _number(run["memory"], 0)]

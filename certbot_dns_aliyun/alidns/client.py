@@ -31,7 +31,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 #: Seconds before the second try of a call; doubled for each further one, and shortened at random.
-_FIRST_WAIT = {Verdict.BUSY: 0.2, Verdict.SLOW_DOWN: 0.5}
+#: After too many calls it is the rate, which all calls share, that makes them wait.
+_FIRST_WAIT = {Verdict.BUSY: 0.2, Verdict.SLOW_DOWN: 0.0}
 _FIRST_WAIT_ELSE = 1.0
 _LONGEST_WAIT = 10.0
 _LONGEST_WAIT_ASKED_FOR = 60.0

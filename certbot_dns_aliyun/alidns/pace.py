@@ -1,10 +1,12 @@
 """How many calls go out: at one zone at a time, and in a second.
 
-Both limits are found out, not guessed, and what was found out holds for the rest of the run.
+Both limits are found out, not guessed. A zone's holds for the rest of the run; the rate, which
+depends on what else calls the API, is tried out again and again.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -20,9 +22,15 @@ from certbot_dns_aliyun.https import CONNECTIONS
 #: https://help.aliyun.com/zh/dns/api-alidns-2015-01-09-quota
 CALLS_PER_SECOND = 50
 
-_FIRST_INTERVAL = 0.1
-_LONGEST_INTERVAL = 2.0
+#: Calls a second at the least, however often the API refuses them.
+_LEAST_PER_SECOND = 0.5
+#: Calls a second that were not too many, however few went out in the second of a refusal.
+_FEW_PER_SECOND = 2
+#: Seconds without a call after a refusal: the API counts the calls of a second.
 _PAUSE = 1.0
+#: The share of a refused rate that is left, and the scaling constant of its growth, in 1/s^4.
+_KEPT = 0.5
+_GROWTH = 0.2
 
 
 class ZoneGate:
@@ -122,33 +130,59 @@ class Turn:
 
 
 class Rate:
-    """Spaces calls in time: within the documented rate, and slower once the API asks for that."""
+    """Spaces calls in time: within the documented rate, and slower once the API asks for that.
+
+    A refused rate is halved, and then grows by time, as CUBIC has it for congestion (RFC 9438,
+    4.2): fast up to what was refused, with care around it, and ever faster beyond.
+    """
 
     def __init__(self, per_second: int = CALLS_PER_SECOND) -> None:
+        self._next_in_turn = threading.Lock()
         self._lock = threading.Lock()
         self._recent: deque[float] = deque(maxlen=per_second)
-        self._next = 0.0
-        self._interval = 0.0
-        self._slowed_at = 0.0
+        self._most = per_second
+        self._refused = math.inf
+        self._resumes_at = 0.0
 
     def wait(self, effort: Effort) -> float:
         """Wait for the next moment at which a call may go out, and give that (monotonic) time."""
-        with self._lock:
-            at = max(time.monotonic(), self._next)
-            if len(self._recent) == self._recent.maxlen:
-                at = max(at, self._recent[0] + 1.0)
-            self._recent.append(at)
-            self._next = at + self._interval
-        effort.sleep(at - time.monotonic())
+        with self._next_in_turn:
+            while True:
+                with self._lock:
+                    now = time.monotonic()
+                    seconds = self._next(now) - now
+                    if seconds <= 0 or effort.called_off:
+                        self._recent.append(now)
+                        return now
+                # Whoever is refused meanwhile puts that moment off.
+                effort.sleep(seconds)
+
+    def _next(self, now: float) -> float:
+        """Give the time of the next call, as far as that is known now."""
+        at = self._resumes_at
+        if len(self._recent) == self._most:
+            at = max(at, self._recent[0] + 1.0)
+        per_second = self._per_second(now)
+        if self._recent and per_second < self._most:
+            at = max(at, self._recent[-1] + 1.0 / per_second)
         return at
 
+    def _per_second(self, at: float) -> float:
+        if math.isinf(self._refused):
+            return self._refused
+        seconds = max(0.0, at - self._resumes_at)
+        until_as_refused: float = ((1 - _KEPT) * self._refused / _GROWTH) ** (1 / 3)
+        grown: float = self._refused + _GROWTH * (seconds - until_as_refused) ** 3
+        return max(_LEAST_PER_SECOND, grown)
+
     def slow_down(self, sent_at: float) -> None:
-        """Halve the rate, after a pause: the API counts the calls of a second.
+        """Note that a call was refused as one too many.
 
         Calls sent before the last time that this happened do not count again.
         """
         with self._lock:
-            if sent_at < self._slowed_at:
+            if sent_at < self._resumes_at:
                 return
-            self._interval = min(max(2 * self._interval, _FIRST_INTERVAL), _LONGEST_INTERVAL)
-            self._slowed_at = self._next = max(self._next, time.monotonic() + _PAUSE)
+            sent = sum(sent_at - 1.0 < at <= sent_at for at in self._recent)
+            self._refused = min(self._per_second(sent_at), max(sent, _FEW_PER_SECOND))
+            self._resumes_at = time.monotonic() + _PAUSE

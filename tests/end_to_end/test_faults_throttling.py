@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.end_to_end.helpers import MakeWorld, assert_issued
-from tests.world import World
+from tests.world import World, until
 
 pytestmark = pytest.mark.newest
 
@@ -20,6 +22,22 @@ def test_five_calls_a_second_are_enough_for_twenty_names(make_world: MakeWorld) 
     print(f"{len(refused)} of {len(world.alidns.calls)} calls refused, {outcome.seconds:.0f} s")
     assert len(refused) <= 0.3 * len(world.alidns.calls)
     assert outcome.seconds < 150
+
+
+def test_a_rate_that_was_throttled_for_a_while_recovers(world: World) -> None:
+    world.alidns.fault("code", times=None, code="Throttling.User")
+    names = [f"n{number:02}.example.com" for number in range(40)]
+    run = world.certbot.start(*world.certonly(*names))
+    until(lambda: world.alidns.calls)
+    time.sleep(5)
+    world.alidns.faults.clear()
+    freed = time.monotonic()
+    outcome = run.wait()
+    assert_issued(outcome, world, *names)
+    made = world.records.made()
+    print(f"added after {max(r.added_at for r in made) - freed:.1f} s, {outcome.seconds:.0f} s")
+    assert max(record.added_at for record in made) - freed < 15
+    assert world.alidns.calls[-1].started - min(r.removed_at or 0 for r in made) < 5
 
 
 def test_retry_after_is_waited_for(world: World) -> None:

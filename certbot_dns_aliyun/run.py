@@ -38,8 +38,7 @@ logger = logging.getLogger(__name__)
 #: A challenge's domain, and name and value of the TXT record that answers it.
 Challenge = tuple[str, str, str]
 
-#: Seconds without success after which removing records is left to the next run, where the API
-#: seems dead, or the records are an earlier run's.
+#: Seconds without an answer after which removing an earlier run's records is left to the next run.
 _SHORT_PATIENCE = 20.0
 #: Seconds after which what was under way when clean-up began has surely ended, calls included.
 _UNDER_WAY = 20.0
@@ -77,9 +76,9 @@ class Run:
         self._settings = settings
         self._work_dir = work_dir
         self._insists = insists or bool(name_servers)
+        self._recovering = Effort(_SHORT_PATIENCE, display_util.notify)
         # Adding keeps its effort: what is about to be added when clean-up begins is called off.
-        self._adding = self._effort = Effort()
-        self._recovering = Effort(_SHORT_PATIENCE)
+        self._adding = self._effort = Effort(PATIENCE, display_util.notify, self._recovering)
         self._ledger: Ledger | None = None
         self._watches: list[ZoneWatch] = []
         self._at_rest = threading.Event()
@@ -175,8 +174,7 @@ class Run:
         self._recovering.call_off()
         self._dns.close()
         self._at_rest.wait(_UNDER_WAY)
-        # Against an API that has been dead for long, the journal is the better promise.
-        self._effort = Effort(_SHORT_PATIENCE if self._adding.ran_out else PATIENCE)
+        self._effort = Effort(PATIENCE, display_util.notify)
 
     def remove(self, name: str, value: str) -> None:
         """Remove a TXT record, if this run added it; warn if it cannot be removed."""

@@ -82,6 +82,7 @@ class Client:
         self._unlistable: set[str] = set()
         #: By which of its forms the API knows a zone, once it has said so.
         self._spellings: dict[str, str] = {}
+        self._refused_adds: dict[str, AlidnsError] = {}
 
     def add(self, zone: str, rr: str, value: str, effort: Effort) -> Added:
         """Add a TXT record, unless it is there already.
@@ -100,7 +101,10 @@ class Client:
             try:
                 rr_now = written_rr
                 reply = self._write(
-                    zone, lambda spelled: requests.add_record(spelled, rr_now, value), effort
+                    zone,
+                    lambda spelled: requests.add_record(spelled, rr_now, value),
+                    effort,
+                    is_add=True,
                 )
             except AlidnsError as error:
                 # Which form an RR with international labels must have is documented nowhere.
@@ -119,7 +123,7 @@ class Client:
             return Added(record_id, ours=True)
 
         try:
-            return self._persist(once, effort)
+            return self._persist(once, zone, effort)
         except AlidnsError as error:
             still_in_doubt = maybe_done and error.verdict not in _NOTHING_DONE
             raise error.with_(maybe_done=still_in_doubt) from None
@@ -138,7 +142,7 @@ class Client:
         for page in range(1, _PAGES + 1):
             try:
                 reply = self._persist(
-                    functools.partial(self._list, zone, rr, value, page, effort), effort
+                    functools.partial(self._list, zone, rr, value, page, effort), zone, effort
                 )
             except AlidnsError as error:
                 if error.verdict is not Verdict.DENIED:
@@ -171,27 +175,35 @@ class Client:
                 return False
             return True
 
-        return self._persist(once, effort)
+        return self._persist(once, zone, effort)
 
     def _list(self, zone: str, rr: str, value: str, page: int, effort: Effort) -> dict[str, Any]:
         return self._send_about(
             zone, lambda spelled: requests.list_records(spelled, rr, value, page), effort
         )
 
-    def _write(self, zone: str, request: Callable[[str], Any], effort: Effort) -> dict[str, Any]:
-        """Make one call that changes a zone, when it is its turn."""
+    def _write(
+        self, zone: str, request: Callable[[str], Any], effort: Effort, is_add: bool = False
+    ) -> dict[str, Any]:
+        """Make one call that changes a zone, when it is its turn.
+
+        An add to a zone that has refused one is not made again; deletes always are.
+        """
         gate = self._gate(zone)
         with gate.turn(effort) as turn:
+            if is_add and zone in self._refused_adds:
+                raise self._refused_adds[zone].with_()
             try:
-                return self._send_about(zone, request, effort)
+                reply = self._send_about(zone, request, effort)
             except AlidnsError as error:
                 if error.verdict is Verdict.BUSY:
                     gate.was_busy(turn.was_alone)
-                elif error.verdict is Verdict.NOT_HERE or (
-                    error.verdict is Verdict.DENIED and error.action == "AddDomainRecord"
-                ):
-                    gate.close(error)
+                    effort.failed(error)
+                elif is_add and error.verdict in _NOTHING_DONE:
+                    self._refused_adds[zone] = error
                 raise error from None
+            effort.answered(zone)
+            return reply
 
     def _gate(self, zone: str) -> ZoneGate:
         with self._lock:
@@ -242,21 +254,28 @@ class Client:
         except AlidnsError as error:
             if error.verdict is Verdict.SLOW_DOWN:
                 self._rate.slow_down(sent_at)
-            elif error.verdict not in PASSING:
-                effort.progressed()
-            raise error.with_(origin=error.origin or self._source.origin) from None
-        effort.progressed()
+            error = error.with_(origin=error.origin or self._source.origin)
+            if error.verdict is Verdict.BUSY or error.verdict not in PASSING:
+                effort.answered(self._host, self._source.origin)
+            else:
+                effort.failed(error)
+            raise error from None
+        effort.answered(self._host, self._source.origin)
         return reply
 
-    def _persist(self, once: Callable[[], T], effort: Effort) -> T:
+    def _persist(self, once: Callable[[], T], zone: str, effort: Effort) -> T:
         """Make a call again and again until it succeeds, is refused, or the effort is spent."""
+        given_up = effort.given_up(self._host, self._source.origin, zone)
+        if given_up:
+            raise given_up.with_(zone=zone, maybe_done=False)
         first_failure = 0.0
 
         # Older versions of tenacity want the parameter to have this very name.
         def is_spent(retry_state: tenacity.RetryCallState) -> bool:
             nonlocal first_failure
             first_failure = first_failure or time.monotonic()
-            return effort.is_spent(first_failure)
+            error = retry_state.outcome.exception() if retry_state.outcome else None
+            return isinstance(error, AlidnsError) and effort.is_spent(error, first_failure)
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_is_passing),

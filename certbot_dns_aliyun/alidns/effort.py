@@ -1,26 +1,68 @@
 """How long calls go on: until nothing has helped for two minutes.
 
-One effort covers one phase of a run (adding, or cleaning up) and all its threads. Time is counted
-from the last call that got somewhere, so that a large order against a slow API is not cut short
-while a dead API ends the phase.
+One effort covers one phase of a run (recovering, adding, or cleaning up) and all its threads. Time
+is counted from the first failure that no answer has followed: a large order against a slow API is
+not cut short, waiting for name servers uses nothing up, and a dead API ends the phase. What was
+given up is remembered as long as the process lives, and probed only: `certbot renew` meets the same
+dead API once for each lineage.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from datetime import datetime, timedelta
+from typing import Callable
 
-#: Seconds without one call that got somewhere, after which the phase is given up.
+from certbot_dns_aliyun.alidns.errors import AlidnsError, Verdict
+
+#: Seconds without an answer after which a phase is given up.
 PATIENCE = 120.0
+#: The same, for what this process has given up before, and has not heard of since.
+PROBE = 5.0
+#: Seconds of repeated calls after which the user is told of them.
+_SILENCE = 10.0
+
+
+class _Outages:
+    """What does not answer, as far as this process knows; an answer ends an outage."""
+
+    def __init__(self) -> None:
+        self.given_up: set[str] = set()
+        self.told: set[str] = set()
+
+    def end(self, whom: str) -> None:
+        self.given_up.discard(whom)
+        self.told.discard(whom)
+
+
+_outages = _Outages()
 
 
 class Effort:
-    """The patience of one phase of a run, shared by its threads."""
+    """The patience of one phase of a run, shared by its threads.
 
-    def __init__(self, patience: float = PATIENCE) -> None:
+    It is kept for each of those that calls depend on: the API's host, where the access key comes
+    from, and the zone, which may be busy with other changes.
+
+    :param patience: seconds without an answer after which a call is not made once more
+    :param tell: shows the user a sentence
+    :param after: the phase before; what it has probed in vain is not probed again
+    """
+
+    def __init__(
+        self,
+        patience: float = PATIENCE,
+        tell: Callable[[str], None] = lambda text: None,
+        after: Effort | None = None,
+    ) -> None:
         self._patience = patience
+        self._tell = tell
+        self._after = after
         self._called_off = threading.Event()
-        self._last_progress = time.monotonic()
+        self._lock = threading.Lock()
+        self._failing_since: dict[str, float] = {}
+        self._latest: dict[str, AlidnsError] = {}
 
     def call_off(self) -> None:
         """End all waiting at once; calls under way still get their reply."""
@@ -31,21 +73,56 @@ class Effort:
         """Whether the phase was called off."""
         return self._called_off.is_set()
 
-    @property
-    def ran_out(self) -> bool:
-        """Whether nothing has helped for as long as the patience lasts."""
-        return time.monotonic() - self._last_progress >= self._patience
-
-    def progressed(self) -> None:
-        """Note that a call got somewhere."""
-        self._last_progress = time.monotonic()
-
     def sleep(self, seconds: float) -> None:
         """Wait, unless the phase is called off meanwhile."""
         if seconds > 0:
             self._called_off.wait(seconds)
 
-    def is_spent(self, first_failure: float) -> bool:
+    def answered(self, *those: str) -> None:
+        """Note who has answered, or given what was asked for."""
+        with self._lock:
+            for whom in those:
+                self._failing_since.pop(whom, None)
+                _outages.end(whom)
+
+    def failed(self, error: AlidnsError) -> None:
+        """Note a failure that may pass; tell the user, once, when that has gone on for a while."""
+        whom = _whom(error)
+        with self._lock:
+            self._latest[whom] = error
+            seconds = time.monotonic() - self._failing_since.setdefault(whom, time.monotonic())
+            if seconds >= PATIENCE:
+                _outages.given_up.add(whom)
+            is_news = seconds >= _SILENCE and whom not in _outages.told
+            if is_news:
+                _outages.told.add(whom)
+        if is_news:
+            since = datetime.fromtimestamp(time.time()) - timedelta(seconds=seconds)
+            self._tell(f"Calls are being repeated since {since:%H:%M:%S}: {error.because()[0]}")
+
+    def is_spent(self, error: AlidnsError, first_failure: float) -> bool:
         """Tell whether a call, failing since a monotonic time, is not to be made once more."""
-        failing_for = time.monotonic() - first_failure
-        return self.called_off or self.ran_out or failing_for >= self._patience
+        whom = _whom(error)
+        too_long = time.monotonic() - first_failure >= self._patience_with(whom)
+        return self.called_off or too_long or self.given_up(whom) is not None
+
+    def given_up(self, *those: str) -> AlidnsError | None:
+        """Give the latest failure of one that has not answered for as long as patience lasts."""
+        with self._lock:
+            now = time.monotonic()
+            for whom in those:
+                since = self._failing_since.get(whom, now)
+                if whom in self._latest and now - since >= self._patience_with(whom):
+                    return self._latest[whom]
+        probed = _outages.given_up.intersection(those)
+        return self._after.given_up(*probed) if self._after and probed else None
+
+    def _patience_with(self, whom: str) -> float:
+        return min(self._patience, PROBE) if whom in _outages.given_up else self._patience
+
+
+def _whom(error: AlidnsError) -> str:
+    """Give the one that a failure is about; without an action, that is the access key's source."""
+    if error.verdict is Verdict.BUSY:
+        return error.zone
+    return error.host if error.action else error.origin

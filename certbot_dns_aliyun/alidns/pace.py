@@ -50,12 +50,11 @@ class ZoneGate:
         self._under_way = 0
         self._waiting = 0
         self._one_at_a_time = False
-        self._closed: AlidnsError | None = None
 
     def turn(self, effort: Effort) -> Turn:
         """Wait for one's turn; use it as a context around the call.
 
-        :raises AlidnsError: if the zone is closed, or the effort was called off
+        :raises AlidnsError: if the effort was called off
         """
         with self._changed:
             self._waiting += 1
@@ -63,8 +62,6 @@ class ZoneGate:
                 while True:
                     if effort.called_off:
                         raise AlidnsError("called off")
-                    if self._closed:
-                        raise self._closed.with_()
                     if self._under_way < min(self._limit, self._share()):
                         break
                     self._changed.wait(0.5)
@@ -78,12 +75,6 @@ class ZoneGate:
     def has_work(self) -> bool:
         """Whether writes to the zone are under way, or wait for their turn."""
         return self._waiting + self._under_way > 0
-
-    def close(self, error: AlidnsError) -> None:
-        """Note why no write to this zone can succeed."""
-        with self._changed:
-            self._closed = error
-            self._changed.notify_all()
 
     def end(self, succeeded_at_limit: bool) -> None:
         """Note the end of a write; one that succeeded beside as many as may be raises the limit."""

@@ -134,7 +134,7 @@ class Process:
             Process.active._journals.append(self)
 
     @staticmethod
-    def effort(patience: float = 0.0) -> Effort:
+    def effort(*_: object) -> Effort:
         return Effort(Process.patience)
 
     @classmethod

@@ -42,4 +42,7 @@ def test_an_api_that_recovers_within_two_minutes_costs_no_certificate(world: Wor
     with pytest.raises(AssertionError):
         until(lambda: not run.running(), 20)
     world.alidns.listen()
-    assert_issued(run.wait(60), world, "example.com")
+    outcome = run.wait(60)
+    assert_issued(outcome, world, "example.com")
+    assert screen(outcome).count("Calls are being repeated since ") == 1
+    assert ": alidns.aliyuncs.com cannot be reached on port 443" in screen(outcome)

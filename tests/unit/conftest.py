@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from certbot_dns_aliyun.alidns import effort
 from tests.unit.fake_api import FakeApi
 from tests.unit.fake_time import Clock
 
@@ -56,6 +57,12 @@ def _interruptible() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(autouse=True)
+def no_outages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a new process: nothing has been given up yet."""
+    monkeypatch.setattr(effort, "_outages", effort._Outages())
 
 
 @pytest.fixture

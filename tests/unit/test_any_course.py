@@ -22,6 +22,7 @@ from hypothesis import note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from certbot_dns_aliyun.alidns import effort
 from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.names import to_unicode
 from certbot_dns_aliyun.records.journal import Journal
@@ -81,6 +82,8 @@ class AnyCourse(RuleBasedStateMachine):
         self.clock = self.stack.enter_context(Clock().in_place())
         self.api = self.stack.enter_context(FakeApi(self.clock).in_place())
         self.work_dir = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
+        patch = self.stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr(effort, "_outages", effort._Outages())
         self.api.zones = {zone: [] for zone in ZONES}
         self.strangers: list[str] = []
         self.ours: set[str] = set()
@@ -129,8 +132,8 @@ class AnyCourse(RuleBasedStateMachine):
     @precondition(lambda self: self.ledger is not None)
     def run_ends(self, give_up: bool) -> None:
         with self.one_run() as ledger:
-            effort = Effort(20.0 if give_up else 120.0)
-            told = [ledger.remove(name, value, effort) for name, value in self.added]
+            removing = Effort(20.0 if give_up else 120.0)
+            told = [ledger.remove(name, value, removing) for name, value in self.added]
             told += ledger.close()
             self.log.extend(left for left in told if left)
             self.ledger = None

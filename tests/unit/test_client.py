@@ -208,6 +208,55 @@ def test_deleting_what_is_not_there_is_success(api: FakeApi, client: Client) -> 
     assert api.actions() == [DELETE]
 
 
+def test_one_refused_add_forbids_no_delete_in_the_zone(api: FakeApi, client: Client) -> None:
+    records = [api.add(ZONE, RR, value) for value in ("a", "b")]
+    api.faults.append(Fault(lambda: error("Forbidden.RAM", 403), action=ADD))
+    with pytest.raises(AlidnsError):
+        add(client)
+    assert client.delete(ZONE, records[0].id, Effort())
+    api.faults.append(Fault(lambda: error("Forbidden.RAM", 403), action=DELETE))
+    with pytest.raises(AlidnsError) as caught:
+        client.delete(ZONE, records[1].id, Effort())
+    assert "alidns:DeleteDomainRecord" in caught.value.because()[0]
+    assert client.delete(ZONE, records[1].id, Effort()), "one refused delete forbids no other"
+
+
+@pytest.mark.parametrize("code", ["Forbidden.RAM", "InvalidDomainName.NoExist"])
+def test_a_zone_that_refused_an_add_is_asked_for_no_other(
+    api: FakeApi, client: Client, code: str
+) -> None:
+    api.faults.append(Fault(lambda: error(code, 403)))
+    seen = []
+    for value in ("a", "b"):
+        with pytest.raises(AlidnsError) as caught:
+            client.add(ZONE, RR, value, Effort())
+        seen.append(caught.value)
+    assert api.actions() == [ADD]
+    assert seen[0] is not seen[1]
+    assert vars(seen[0]) == vars(seen[1])
+
+
+def test_deletes_that_follow_when_the_api_was_given_up_cost_no_call(
+    api: FakeApi, client: Client
+) -> None:
+    api.is_dead = True
+    effort = Effort(20.0)
+    for number in range(50):
+        with pytest.raises(AlidnsError) as caught:
+            client.delete(ZONE, str(number), effort)
+        assert caught.value.code == "no reply"
+    assert len(api.calls) < 10
+    assert api.clock.elapsed < 40
+
+
+def test_two_minutes_without_a_call_are_no_dead_api(api: FakeApi, client: Client) -> None:
+    record, effort = api.add(ZONE, RR, VALUE), Effort()
+    client.delete(ZONE, "1", effort)
+    api.clock.sleep(2 * PATIENCE)
+    api.faults.extend(Fault(lost) for _ in range(5))
+    assert client.delete(ZONE, record.id, effort)
+
+
 def test_a_refused_delete_names_the_zone(api: FakeApi, client: Client) -> None:
     api.faults.append(Fault(lambda: error("Forbidden.RAM", 403)))
     with pytest.raises(AlidnsError) as caught:

@@ -1,0 +1,139 @@
+"""For how long calls are made in vain, and what is remembered and told of that."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from certbot_dns_aliyun.alidns.effort import PATIENCE, PROBE, Effort
+from certbot_dns_aliyun.alidns.errors import AlidnsError
+from tests.unit.fake_time import Clock
+
+HOST = "alidns.aliyuncs.com"
+DEAD = AlidnsError("no connection", "AddDomainRecord", host=HOST, zone="example.com")
+NO_KEY = AlidnsError("credentials not yet", origin="the RAM role web")
+BUSY = AlidnsError("LastOperationNotFinished", "AddDomainRecord", host=HOST, zone="example.com")
+
+
+def fail_for(seconds: float, effort: Effort, clock: Clock, error: AlidnsError = DEAD) -> bool:
+    """Whether a call that fails all the time, and for the last time then, is not made again."""
+    began = clock.now
+    for part in range(11):
+        clock.now = began + seconds * part / 10
+        effort.failed(error)
+    return effort.is_spent(error, began)
+
+
+def test_a_call_is_made_again_until_nothing_has_answered_for_two_minutes(clock: Clock) -> None:
+    effort = Effort()
+    assert not fail_for(PATIENCE - 1, effort, clock)
+    clock.sleep(1)
+    assert effort.is_spent(DEAD, clock.now), "however late that call began to fail"
+
+
+def test_time_in_which_nothing_failed_is_not_counted(clock: Clock) -> None:
+    effort = Effort()
+    clock.sleep(2 * PATIENCE)
+    effort.failed(DEAD)
+    assert not effort.is_spent(DEAD, clock.now)
+    effort.answered(HOST)
+    clock.sleep(2 * PATIENCE)
+    effort.failed(DEAD)
+    assert not effort.is_spent(DEAD, clock.now)
+    assert effort.given_up(HOST) is None
+
+
+def test_an_answer_to_one_call_gives_the_others_more_time(clock: Clock) -> None:
+    effort = Effort()
+    fail_for(PATIENCE - 1, effort, clock)
+    effort.answered(HOST)
+    clock.sleep(2)
+    effort.failed(DEAD)
+    assert not effort.is_spent(DEAD, clock.now - PATIENCE + 1)
+
+
+def test_one_call_that_fails_for_two_minutes_ends_however_well_the_others_do(clock: Clock) -> None:
+    effort = Effort()
+    first_failure = clock.now
+    clock.sleep(PATIENCE)
+    effort.answered(HOST)
+    assert effort.is_spent(DEAD, first_failure)
+
+
+@pytest.mark.parametrize("other", [NO_KEY, BUSY])
+def test_each_that_a_call_depends_on_has_patience_of_its_own(
+    clock: Clock, other: AlidnsError
+) -> None:
+    effort = Effort()
+    assert fail_for(PATIENCE, effort, clock, other)
+    effort.failed(DEAD)
+    assert not effort.is_spent(DEAD, clock.now)
+    effort.answered(HOST)
+    assert effort.is_spent(other, clock.now), "an answer of the API says nothing about that"
+
+
+def test_what_was_given_up_needs_no_more_calls_to_be_known(clock: Clock) -> None:
+    effort = Effort()
+    fail_for(PATIENCE, effort, clock)
+    assert effort.given_up(HOST) is DEAD
+    assert effort.given_up("example.com", "credentials.ini") is None
+
+
+def test_what_this_process_gave_up_is_probed_only_until_it_answers(clock: Clock) -> None:
+    fail_for(PATIENCE, Effort(), clock)
+    for _ in range(2):
+        effort = Effort()
+        assert effort.given_up(HOST) is None, "one call is made"
+        assert not fail_for(PROBE - 1, effort, clock)
+        assert fail_for(PROBE, effort, clock)
+    effort.answered(HOST)
+    assert not fail_for(PATIENCE - 1, Effort(), clock)
+
+
+def test_what_one_phase_of_a_run_has_probed_in_vain_the_next_does_not(clock: Clock) -> None:
+    fail_for(PATIENCE, Effort(), clock)
+    recovering = Effort(20.0)
+    adding = Effort(after=recovering)
+    assert adding.given_up(HOST, "credentials.ini") is None
+    fail_for(PROBE, recovering, clock)
+    assert adding.given_up(HOST, "credentials.ini") is DEAD
+    assert Effort().given_up(HOST) is None, "the next run makes a call again"
+
+
+def test_a_phase_that_was_to_be_short_leaves_the_next_all_of_its_patience(clock: Clock) -> None:
+    """A long recovery of an old run uses nothing up of the new one's."""
+    recovering = Effort(20.0)
+    fail_for(20.0, recovering, clock)
+    adding = Effort(after=recovering)
+    assert adding.given_up(HOST) is None
+    assert not fail_for(PATIENCE - 1, adding, clock)
+
+
+def test_repeated_calls_are_told_of_once_for_all_phases_until_there_was_an_answer(
+    clock: Clock,
+) -> None:
+    told: list[str] = []
+    fail_for(9.0, Effort(tell=told.append), clock)
+    assert told == []
+    fail_for(PATIENCE, Effort(tell=told.append), clock)
+    fail_for(PATIENCE, Effort(tell=told.append), clock)
+    (first,) = told
+    assert first.startswith("Calls are being repeated since ")
+    assert "alidns.aliyuncs.com cannot be reached on port 443" in first
+    effort = Effort(tell=told.append)
+    effort.answered(HOST)
+    fail_for(9.0, effort, clock)
+    assert told == [first]
+    fail_for(10.0, effort, clock)
+    assert len(told) == 2
+
+
+def test_an_effort_that_was_called_off_waits_no_more() -> None:
+    effort = Effort()
+    sleeper = threading.Thread(target=effort.sleep, args=(600,))
+    sleeper.start()
+    effort.call_off()
+    sleeper.join(5)
+    assert not sleeper.is_alive()
+    assert effort.is_spent(DEAD, 0.0)

@@ -35,8 +35,9 @@ if os.environ.get("SNAP_BUILD"):
     RUN_TIME = [need for need in RUN_TIME if not need.startswith(("acme", "certbot"))]
 
 # Roles (STS), ECS, OIDC, profiles of the aliyun CLI; imported when a setting asks for it. The
-# release that this was written against: its providers are not a documented interface.
-CREDENTIALS = ["alibabacloud-credentials>=1.0.12"]
+# releases that this was written against: its providers are not a documented interface, and
+# tests/unit/test_credentials_real_library.py says which names of theirs are relied on.
+CREDENTIALS = ["alibabacloud-credentials>=1.0.12,<1.1"]
 
 UNIT_TESTS = ["hypothesis", "pytest>=8", "pytest-timeout", "pytest-xdist"]
 
@@ -49,6 +50,7 @@ DEVELOPMENT = [
     *WORLD,
     *DOCUMENTATION,
     "check-jsonschema",
+    *CREDENTIALS,
     "check-manifest",
     "mypy",
     "packaging",

@@ -65,6 +65,15 @@ CODES = {
         "no credentials": "The role, profile, token file or URI that the settings name does not "
         "exist, or may not be used. The word in parentheses is what the other side gave as its "
         "reason, if it gave one. `Credentials <credentials.rst>`_ says what each kind needs.",
+        "unsafe file": "A profile may name a command, which Certbot would run, or the account that "
+        "is used. So the files of other tools (``~/.aliyun/config.json``, "
+        "``~/.alibabacloud/credentials.ini``, OIDC tokens, private keys) and their folders must "
+        "belong to root or to the user who runs Certbot, and be writable for nobody else. Folders "
+        "such as ``/tmp``, in which everybody may remove only what is theirs, will do.",
+        "profile not writable": "A profile of mode OAuth changes its refresh token each time that "
+        "it is used, and the old one is worthless then. The plugin tries first whether the file "
+        "can be replaced, which it cannot be on a read-only mount, or when it is itself a mount "
+        "point of a container. For unattended renewals, a role or a RAM user's key is better.",
         "credentials not yet": "STS, the metadata service or the credentials URI did not work for "
         "minutes.",
         "not on ECS": "``dns_aliyun_ecs_ram_role`` works on an ECS instance alone, and not in a "
@@ -201,8 +210,13 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
             "; it is ignored.",
         ): "A warning: the line has no effect. A key that may "
         "be a value in the wrong place is not shown, since that may be a secret.",
+        ("next refresh token could not be stored in",): "A warning. The disk became full, or the "
+        "file unwritable, between the plugin's trial and the reply. The run goes on; the profile "
+        "will not work again.",
         ("needs the extra packages",): "Roles, profiles and URIs go through Alibaba Cloud's own "
-        "library, which the plain installation does not bring along.",
+        "library, which the plain installation does not bring along. The sentence also comes where "
+        "that library is of a release that the plugin does not know; the command installs one that "
+        "it does.",
         ("No Alibaba Cloud credentials were found",): "Without ``--dns-aliyun-credentials`` the "
         "places are searched where Alibaba Cloud's own tools look. In parentheses stands what was "
         "tried. Under cron and systemd the environment and the home folder are not those of your "

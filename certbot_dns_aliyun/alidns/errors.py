@@ -254,6 +254,17 @@ MEANINGS: dict[str, Meaning] = {
         "{origin} gives no access key{detail}",
         "check its settings, which docs/credentials.rst explains",
     ),
+    "unsafe file": Meaning(
+        Verdict.REFUSED,
+        "{origin} is not used, since others can change what it reads{detail}",
+        "let that belong to the user who runs Certbot, or to root, and be writable for nobody else "
+        "(chown, chmod go-w)",
+    ),
+    "profile not writable": Meaning(
+        Verdict.REFUSED,
+        "{origin} is not used, since its next refresh token could not be stored{detail}",
+        "let Certbot replace that file, or use another kind of credentials",
+    ),
     "credentials not yet": Meaning(
         Verdict.RETRY,
         "{origin} kept failing to give an access key{detail}",

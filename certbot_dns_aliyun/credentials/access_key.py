@@ -16,6 +16,10 @@ class AccessKey:
     secret: str = field(repr=False)
     security_token: str = field(default="", repr=False)
 
+    def is_sound(self) -> bool:
+        """Tell whether a call can carry each part; another program may have given anything."""
+        return all(map(is_key_text, (self.key_id, self.secret, self.security_token)))
+
 
 def is_key_text(text: object) -> bool:
     """Tell whether something may be part of an access key: text that a call can carry."""

@@ -8,15 +8,15 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import tenacity
 from certbot import errors
 
 from certbot_dns_aliyun.alidns.errors import PASSING, AlidnsError
-from certbot_dns_aliyun.credentials import kinds, library
+from certbot_dns_aliyun.credentials import cli_profile, kinds, library
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
+from certbot_dns_aliyun.credentials.safe_file import ensure_safe
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +86,13 @@ def _links() -> Iterator[KeySource | str]:
     secret = environment("ALIBABA_CLOUD_ACCESS_KEY_SECRET")
     if key_id and secret:
         key = AccessKey(key_id, secret, environment("ALIBABA_CLOUD_SECURITY_TOKEN", ""))
-        yield KeySource(key, "the variables ALIBABA_CLOUD_ACCESS_KEY_ID and _SECRET")
+        if not key.is_sound():
+            yield (
+                "the variables ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET or "
+                "ALIBABA_CLOUD_SECURITY_TOKEN hold a blank or a character that no key has"
+            )
+        else:
+            yield KeySource(key, "the variables ALIBABA_CLOUD_ACCESS_KEY_ID and _SECRET")
     else:
         yield "no variables ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET"
 
@@ -100,12 +106,11 @@ def _links() -> Iterator[KeySource | str]:
 
     if environment("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "").lower() != "true":
         yield _of_file(
-            Path("~/.aliyun/config.json"),
-            lambda: library.providers().CLIProfileCredentialsProvider(),
+            cli_profile.CONFIG_FILE, lambda path: lambda: cli_profile.make_provider(None)
         )
     yield _of_file(
-        Path(environment("ALIBABA_CLOUD_CREDENTIALS_FILE") or "~/.alibabacloud/credentials.ini"),
-        lambda: library.providers().ProfileCredentialsProvider(),
+        environment("ALIBABA_CLOUD_CREDENTIALS_FILE") or "~/.alibabacloud/credentials.ini",
+        _profile_maker,
     )
 
     if environment("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "").lower() != "true":
@@ -118,7 +123,18 @@ def _links() -> Iterator[KeySource | str]:
         yield "no variable ALIBABA_CLOUD_CREDENTIALS_URI"
 
 
-def _of_file(path: Path, make_provider: Any) -> KeySource | str:
-    if not path.expanduser().is_file():
+def _of_file(path: str, maker: Callable[[str], Callable[[], Any]]) -> KeySource | str:
+    found = os.path.expanduser(path)
+    if found.startswith("~"):
+        return f"no home folder for {path}"
+    if not os.path.isfile(found):
         return f"no file {path}"
-    return library.LibrarySource(make_provider, str(path))
+    return library.LibrarySource(maker(found), path)
+
+
+def _profile_maker(path: str) -> Callable[[], Any]:
+    def make() -> Any:
+        ensure_safe(path)
+        return library.providers().ProfileCredentialsProvider(profile_file=path)
+
+    return make

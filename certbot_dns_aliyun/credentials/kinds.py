@@ -10,7 +10,7 @@ from typing import Any, Callable
 
 from certbot import errors
 
-from certbot_dns_aliyun.credentials import library
+from certbot_dns_aliyun.credentials import cli_profile, library
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 
 PREFIX = "dns_aliyun_"
@@ -145,17 +145,13 @@ def ecs_source(role: str | None, where: str) -> KeySource:
 
 
 def _profile(values: dict[str, str], where: str) -> KeySource:
-    return profile_source(values["profile"], where)
+    name = values["profile"]
+    return profile_source(name, f"the profile {name} of the aliyun CLI ({where})")
 
 
-def profile_source(name: str | None, where: str) -> KeySource:
+def profile_source(name: str | None, origin: str) -> KeySource:
     """Make the source of a profile of the aliyun CLI; None is its current one."""
-
-    def make() -> Any:
-        return library.providers().CLIProfileCredentialsProvider(profile_name=name)
-
-    called = f"the profile {name}" if name else "the current profile"
-    return library.LibrarySource(make, f"{called} of the aliyun CLI ({where})")
+    return library.LibrarySource(lambda: cli_profile.make_provider(name), origin)
 
 
 def _uri(values: dict[str, str], where: str) -> KeySource:

@@ -25,6 +25,7 @@ from certbot import errors
 
 from certbot_dns_aliyun.alidns.errors import PASSING, AlidnsError, Verdict, clean_code, meaning_of
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
+from certbot_dns_aliyun.credentials.safe_file import ensure_safe
 from certbot_dns_aliyun.https import failure_of, read_body, session
 
 logger = logging.getLogger(__name__)
@@ -109,16 +110,17 @@ class LibrarySource(KeySource):
             except Exception as error:  # its text may hold anything
                 logger.debug("No access key from %s: %s", self.origin, type(error).__name__)
                 raise AlidnsError("no credentials", origin=self.origin) from None
-        if not got.get_access_key_id() or not got.get_access_key_secret():
-            raise AlidnsError("no credentials", origin=self.origin)
+        key = AccessKey(
+            got.get_access_key_id(), got.get_access_key_secret(), got.get_security_token() or ""
+        )
+        if not key.key_id or not key.secret or not key.is_sound():
+            detail = "what it gave is not an access key"
+            raise AlidnsError("no credentials", origin=self.origin, detail=detail)
         now = time.time()
         self._expires = got.get_expiration() or now + _UNKNOWN_LIFE
         self._until = self._expires
         if got.get_expiration():
             self._until -= min(_EARLY, _EARLY_SHARE * max(0.0, self._expires - now))
-        key = AccessKey(
-            got.get_access_key_id(), got.get_access_key_secret(), got.get_security_token() or ""
-        )
         if key != self._current:
             logger.info("The access key comes from %s", self.origin)
         return key
@@ -138,33 +140,54 @@ def providers() -> Any:
 @contextlib.contextmanager
 def _library() -> Iterator[None]:
     """Use the library: sending through our session, logging nothing, metadata by IMDSv2 alone."""
-    try:
-        from alibabacloud_credentials.provider import cli_profile, ecs_ram_role, profile
-        from Tea.core import TeaCore
-    except ImportError:
-        raise NotInstalledError(
-            "This kind of credentials needs the extra packages of certbot-dns-aliyun; "
-            f"install them with: {_install_command()}"
-        ) from None
-    # Left to itself, it falls back to IMDSv1, and starts a thread.
-    on_ecs = functools.partial(
-        ecs_ram_role.EcsRamRoleCredentialsProvider,
-        disable_imds_v1=True,
-        async_update_enabled=False,
-    )
     with contextlib.ExitStack() as stack:
         stack.enter_context(_library_lock)
+        try:
+            from alibabacloud_credentials.provider import (
+                cli_profile,
+                ecs_ram_role,
+                oidc,
+                profile,
+                rsa_key_pair,
+            )
+            from Tea.core import TeaCore
+
+            # Left to itself, it falls back to IMDSv1, and starts a thread.
+            on_ecs = functools.partial(
+                ecs_ram_role.EcsRamRoleCredentialsProvider,
+                disable_imds_v1=True,
+                async_update_enabled=False,
+            )
+            stack.enter_context(_replaced(TeaCore, "do_action", lambda _: staticmethod(_send)))
+            for module in (cli_profile, profile):
+                stack.enter_context(_replaced(module, on_ecs.func.__name__, lambda _: on_ecs))
+            stack.enter_context(_replaced(oidc, "_get_token", _from_safe_file))
+            stack.enter_context(_replaced(rsa_key_pair, "_get_content", _from_safe_file))
+        except (ImportError, AttributeError, KeyError):
+            raise NotInstalledError(
+                "This kind of credentials needs the extra packages of certbot-dns-aliyun; "
+                f"install them with: {_install_command()}"
+            ) from None
         stack.enter_context(_nothing_logged())
-        stack.enter_context(_replaced(TeaCore, "do_action", staticmethod(_send)))
-        for module in (cli_profile, profile):
-            stack.enter_context(_replaced(module, on_ecs.func.__name__, on_ecs))
         yield
 
 
+def _from_safe_file(read: Callable[[str], str]) -> Callable[[str], str]:
+    def read_safe_file(path: str) -> str:
+        ensure_safe(path)
+        return read(path)
+
+    return read_safe_file
+
+
 @contextlib.contextmanager
-def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+def _replaced(owner: Any, name: str, replacement: Callable[[Any], Any]) -> Iterator[None]:
+    """Put something else in the place of an attribute, made of what was there.
+
+    :raises KeyError: if there is none of that name
+    """
     original = vars(owner)[name]
-    setattr(owner, name, value)
+    setattr(owner, name, replacement(original))
     try:
         yield
     finally:

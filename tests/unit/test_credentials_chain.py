@@ -80,6 +80,77 @@ def test_the_metadata_service_can_be_switched_off(
     assert not on_ecs.made
 
 
+@pytest.fixture
+def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user without a home folder or an entry among the users, as OpenShift's odd ids are."""
+
+    def unknown(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+
+
+@pytest.mark.usefixtures("homeless")
+def test_a_user_without_a_home_is_told_what_was_tried(on_ecs: Provider) -> None:
+    on_ecs.instead = [AlidnsError("not on ECS")]
+    with pytest.raises(errors.PluginError) as caught:
+        default_chain.find()
+    assert "no home folder for ~/.aliyun/config.json" in str(caught.value)
+    assert "no home folder for ~/.alibabacloud/credentials.ini" in str(caught.value)
+
+
+@pytest.mark.usefixtures("homeless")
+def test_a_user_without_a_home_may_name_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clock: Clock
+) -> None:
+    given = []
+
+    def make(profile_file: str) -> Provider:
+        given.append(profile_file)
+        return Provider(clock)
+
+    path = tmp_path / "credentials.ini"
+    path.touch()
+    monkeypatch.setenv("ALIBABA_CLOUD_CREDENTIALS_FILE", str(path))
+    with fake_library.in_place() as provider:
+        provider.ProfileCredentialsProvider = make  # type: ignore[attr-defined]
+        assert default_chain.find().get().key_id
+    assert given == [str(path)]
+
+
+@pytest.mark.usefixtures("homeless")
+def test_a_profile_of_a_user_without_a_home_is_told_as_such(tmp_path: Path) -> None:
+    source = kinds.profile_source("certs", "the profile certs")
+    with fake_library.in_place(), pytest.raises(AlidnsError) as caught:
+        source.get()
+    assert "no home folder for ~/.aliyun/config.json" in caught.value.because()[0]
+
+
+def test_a_file_that_others_can_write_is_passed_over(on_ecs: Provider, tmp_path: Path) -> None:
+    config = tmp_path / ".aliyun/config.json"
+    config.parent.mkdir()
+    config.touch()
+    config.chmod(0o666)
+    on_ecs.instead = [AlidnsError("not on ECS")]
+    with pytest.raises(errors.PluginError) as caught:
+        default_chain.find()
+    assert f"{config} can be written by others" in str(caught.value)
+    assert default_chain.find().origin == "the role of the ECS instance"
+
+
+@pytest.mark.parametrize("name", ["ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN"])
+@pytest.mark.parametrize("value", ["a b", "a\n", "\udcff\udcfe", "schlüssel"])
+def test_what_no_call_can_carry_is_no_key(
+    on_ecs: Provider, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    for each in ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN"):
+        monkeypatch.setenv(f"ALIBABA_CLOUD_{each}", value if each == name else "x")
+    on_ecs.instead = [AlidnsError("not on ECS")]
+    with pytest.raises(errors.PluginError, match="a character that no key has"):
+        default_chain.find()
+
+
 def test_a_key_is_told_neither_in_a_source_nor_in_a_log(
     on_ecs: Provider, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -24,14 +24,19 @@ OIDC = {
 
 
 @pytest.fixture(autouse=True)
-def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, Any]]:
     """The settings that each kind of provider was made with."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".aliyun").mkdir()
+    (tmp_path / ".aliyun/config.json").write_text("{}")
     made: dict[str, Any] = {}
 
     def keep(name: str) -> Any:
         class Kept:
             def __init__(self, **settings: Any) -> None:
                 made[name] = settings
+
+            _get_credentials_provider = None
 
             def get_credentials(self) -> fake_library.Key:
                 return fake_library.Key(1, None)

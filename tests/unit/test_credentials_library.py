@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import sysconfig
 import threading
 from collections.abc import Iterator
@@ -150,6 +151,25 @@ def test_what_goes_wrong_in_the_library_is_told_without_its_text(
     assert said in sentence
     assert "LTAI5tSecret" not in sentence + repr(vars(error))
     assert error.verdict is Verdict.REFUSED
+
+
+@pytest.mark.parametrize("part", ["access_key_id", "access_key_secret", "security_token"])
+@pytest.mark.parametrize(
+    "value", [7, True, ["x"], {"x": "y"}, b"x", "a b", "\udcff", "ключ", "a\n"]
+)
+def test_what_no_call_can_carry_is_no_key(
+    monkeypatch: pytest.MonkeyPatch, source: LibrarySource, part: str, value: object
+) -> None:
+    monkeypatch.setattr(fake_library.Key, f"get_{part}", lambda self: value)
+    error = refusal(source)
+    assert "what it gave is not an access key" in error.because()[0]
+    assert repr(value) not in "{}; {}.".format(*error.because())
+
+
+def test_a_library_of_another_release_is_told_as_such(modules: ModuleType) -> None:
+    del sys.modules["alibabacloud_credentials.provider.oidc"]._get_token  # type: ignore[attr-defined]
+    with pytest.raises(library.NotInstalledError, match="needs the extra packages"):
+        library.providers()
 
 
 @pytest.mark.parametrize("code", ["no reply", "connection lost", "credentials not yet"])

@@ -399,6 +399,7 @@ FILLED_IN = {
     "len(watch.complete)": "<number>",
     "_by_hand(entry)": "",
     "zone if place.is_foreign else ''": "",
+    "or_else": "raise --dns-aliyun-wait-limit",
     "led": "",
     "telling.details": " (<code>)",
     "place.unread": "<reason>",

@@ -261,7 +261,10 @@ def _addresses_in(response: dns.message.Message | None) -> list[str]:
 def _is_of_a_host(text: str) -> bool:
     """Tell whether a question may go to an address: it is not for many, nor for this host alone."""
     address = ipaddress.ip_address(text)
-    return not (address.is_multicast or address.is_unspecified or text == "255.255.255.255")
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address  # as which it would be reached
+    is_for_many = address.is_multicast or str(address) == "255.255.255.255"
+    return not (is_for_many or address.is_unspecified)
 
 
 def _soa_owner(response: dns.message.Message, name: dns.name.Name) -> dns.name.Name | None:

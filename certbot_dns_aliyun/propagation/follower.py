@@ -65,6 +65,8 @@ _LOOKS = 3
 #: eight), and seconds after which that is not taken for a server that is late.
 _CAP = 8
 _CAPPED_AFTER = 10.0
+#: Values of one name that are kept.
+_MOST_KNOWN = 5000
 
 
 @dataclass(frozen=True)
@@ -350,8 +352,9 @@ class Follower:
             if cap is None or cap.size != len(reply.values):
                 cap = Cap(len(reply.values), set(self._wanted[name].values), self._clock.now())
                 self._caps[name] = cap
-            cap.seen |= reply.values
-            cap.known |= reply.values
+            if len(cap.known) < _MOST_KNOWN:  # else somebody makes them up
+                cap.seen |= reply.values
+                cap.known |= reply.values
         return self._wanted[name].values <= reply.values
 
     def _seen(self, name: str, age: float) -> None:

@@ -23,6 +23,7 @@ from typing import Any, Callable
 from certbot_dns_aliyun.propagation.awake import AwakeClock
 from certbot_dns_aliyun.propagation.contact import Contact
 from certbot_dns_aliyun.propagation.follower import Cap, Follower, Wanted
+from certbot_dns_aliyun.propagation.listing import listed
 from certbot_dns_aliyun.propagation.question import NameServer, Outcome
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 _FIRST_ANSWER = 6.0
 #: Seconds at most for servers that have reason never to serve the value.
 _HOPELESS = 120.0
+#: Addresses that a sentence lists: those of a name server with more are alike.
+_SERVERS_TOLD = 8
 #: Seconds after which servers without the value are held against those that the registry names.
 _SECOND_OPINION = 15.0
 #: Seconds after which the last sample of an address is too old to rely on.
@@ -176,6 +179,15 @@ class ZoneWatch:
         return self._second_opinion is not None and not any(s.is_alidns for s in self.servers)
 
     @property
+    def is_hopeless(self) -> bool:
+        """Whether nobody serves everything, and there is reason to believe that nobody will.
+
+        Whoever the domain has moved to could else hold a renewal as long as the limit allows.
+        """
+        doubts = self.added_to or self.is_foreign or self._is_surely_capped()
+        return bool(doubts) and not self.complete
+
+    @property
     def caps(self) -> dict[str, Cap]:
         """The names of which addresses that lack a value seem never to give all."""
         lacking = [f for f in self.followers if not f.is_complete]
@@ -204,7 +216,8 @@ class ZoneWatch:
     @property
     def lacking(self) -> str:
         """The same, for a person to read; empty if there are none."""
-        return "; ".join(f"{server} {what}" for server, what in self.incomplete.items())
+        each = [f"{server} {what}" for server, what in self.incomplete.items()]
+        return listed(each, _SERVERS_TOLD, "; ")
 
     def is_about(self, names: Iterable[str]) -> bool:
         """Tell whether one of the names is watched here."""
@@ -212,8 +225,7 @@ class ZoneWatch:
 
     def _time_allowed(self) -> float:
         if not self.is_blind:
-            is_hopeless = not self.complete and (self.added_to or self._is_surely_capped())
-            return min(self._limits.longest, _HOPELESS if is_hopeless else math.inf)
+            return min(self._limits.longest, _HOPELESS if self.is_hopeless else math.inf)
         return max(self._limits.blind, _FIRST_ANSWER if self.followers else 0.0)
 
     def _is_surely_capped(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from certbot import errors
 
+from certbot_dns_aliyun.propagation.listing import listed
 from certbot_dns_aliyun.propagation.question import NameServer, Outcome
 from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
 
@@ -92,10 +93,9 @@ def _about_caps(watch: ZoneWatch) -> Iterator[str]:
 def progress(watches: list[ZoneWatch]) -> str:
     """Say how many addresses serve everything, and which do not."""
     complete, lacking = _counted(watches)
-    some = [f"{server} {what}" for server, what in lacking[:3]]
-    more = [f"and {len(lacking) - 3} more"] if len(lacking) > 3 else []
+    some = [f"{server} {what}" for server, what in lacking]
     of = f"{complete} of {complete + len(lacking)} name server addresses serve all TXT records"
-    return "; ".join([of, *some, *more])
+    return "; ".join([of, *([listed(some, between="; ")] if some else [])])
 
 
 def progress_line(watches: list[ZoneWatch], waited: float) -> str:
@@ -135,11 +135,14 @@ def conclude(watch: ZoneWatch, waited: float) -> None:
                 f"{cap.size} of at least {len(cap.known)} values at that name; remove old values "
                 "there, and if several names lead there by CNAME, give each a target of its own."
             )
+        or_else = "raise --dns-aliyun-wait-limit"
+        if watch.is_foreign:
+            or_else = "name these by --dns-aliyun-name-servers if they are its own"
         raise errors.PluginError(
             f"The TXT record {name} was added, but no name server of {watch.zone} "
             f"served it within {waited:.0f} seconds ({watch.lacking}); check that the domain is "
             "delegated to the name servers that the Alibaba Cloud DNS console shows for it, "
-            "or raise --dns-aliyun-wait-limit."
+            f"or {or_else}."
         )
     logger.info(
         "%d addresses of the name servers of %s serve the TXT records, after %.1f seconds",
@@ -174,7 +177,7 @@ def hint(watch: ZoneWatch, from_elsewhere: bool = False) -> str:
             f"None of {where} could be asked from here, so the TXT records may not have been "
             "visible yet; raise --dns-aliyun-propagation-seconds."
         )
-    complete = ", ".join(str(server) for server in watch.complete)
+    complete = listed(map(str, watch.complete), 8)
     if watch.served_since is None or watch.lacking:
         return (
             f"Of {where} these served the TXT records: {complete}; but these did not, and the "
@@ -208,4 +211,4 @@ def some_of(zones: list[str]) -> str:
 
 
 def _names(servers: Iterable[NameServer]) -> str:
-    return ", ".join(sorted({server.name for server in servers}))
+    return listed(sorted({server.name for server in servers}), 8)

@@ -207,7 +207,7 @@ def test_ipv6_addresses_are_waited_for_where_there_are_no_others(
     assert [server.address for server in servers] == ["2001:db8::1"]
 
 
-NO_HOSTS = ("0.0.0.0", "255.255.255.255", "224.0.0.1", "::", "ff02::1")
+NO_HOSTS = ("0.0.0.0", "255.255.255.255", "224.0.0.1", "::", "ff02::1", "::ffff:224.0.0.1")
 
 
 def test_addresses_that_are_no_hosts_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

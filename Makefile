@@ -58,6 +58,7 @@ lint: ## ruff and mypy
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.readthedocs .readthedocs.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec packaging/docker/compose.yaml
+	$(BIN)/kubernetes-validate --quiet --strict packaging/kubernetes/*.yaml
 
 format: ## let ruff write the code its way
 	$(call prepare,build/venv/dev)

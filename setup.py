@@ -52,10 +52,12 @@ DEVELOPMENT = [
     "check-jsonschema",
     *CREDENTIALS,
     "check-manifest",
+    "kubernetes-validate",
     "mypy",
     "packaging",
     "ruff",
     "twine",
+    "types-PyYAML",
     "types-requests",
 ]
 

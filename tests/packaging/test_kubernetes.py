@@ -1,0 +1,83 @@
+"""The manifests' deploy hook does what it says; their form is checked by `make lint`."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import ssl
+import subprocess
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import trustme
+import yaml
+
+ROOT = Path(__file__).parents[2]
+MANIFESTS = list(yaml.safe_load_all((ROOT / "packaging/kubernetes/certbot.yaml").read_text()))
+
+
+def of_kind(kind: str) -> dict[str, Any]:
+    (found,) = (each for each in MANIFESTS if each["kind"] == kind)
+    return found
+
+
+def test_the_deploy_hook_writes_the_new_certificate_into_the_secret(tmp_path: Path) -> None:
+    asked: list[tuple[str, str, dict[str, str], bytes]] = []
+
+    class Api(BaseHTTPRequestHandler):
+        def do_PATCH(self) -> None:  # noqa: N802
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            asked.append((self.command, self.path, dict(self.headers), body))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    authority = trustme.CA()
+    (tmp_path / "account").mkdir()
+    (tmp_path / "account" / "token").write_text("a-token")
+    authority.cert_pem.write_to_path(str(tmp_path / "account" / "ca.crt"))
+    (tmp_path / "fullchain.pem").write_text("a chain")
+    (tmp_path / "privkey.pem").write_text("a key")
+    server = HTTPServer(("127.0.0.1", 0), Api)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    Thread(target=server.serve_forever, daemon=True).start()
+
+    script = of_kind("ConfigMap")["data"]["deploy.py"]
+    script = script.replace("kubernetes.default.svc", f"127.0.0.1:{server.server_port}")
+    script = script.replace(
+        "/var/run/secrets/kubernetes.io/serviceaccount", str(tmp_path / "account")
+    )
+    subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "RENEWED_LINEAGE": str(tmp_path)},
+        check=True,
+        timeout=30,
+    )
+    server.shutdown()
+    server.server_close()
+
+    ((_, path, headers, body),) = asked
+    secret = of_kind("Secret")
+    namespace, name = secret["metadata"]["namespace"], secret["metadata"]["name"]
+    assert path == f"/api/v1/namespaces/{namespace}/secrets/{name}"
+    assert headers["Authorization"] == "Bearer a-token"
+    data = json.loads(body)["data"]
+    assert {key: base64.b64decode(text) for key, text in data.items()} == {
+        "tls.crt": b"a chain",
+        "tls.key": b"a key",
+    }
+
+
+def test_the_job_may_change_that_secret_and_nothing_else() -> None:
+    (rule,) = of_kind("Role")["rules"]
+    assert rule["resourceNames"] == [of_kind("Secret")["metadata"]["name"]]
+    assert rule["resources"] == ["secrets"]
+    assert set(rule["verbs"]) == {"get", "patch"}

@@ -29,7 +29,7 @@ def test_the_deploy_hook_writes_the_new_certificate_into_the_secret(tmp_path: Pa
     asked: list[tuple[str, str, dict[str, str], bytes]] = []
 
     class Api(BaseHTTPRequestHandler):
-        def do_PATCH(self) -> None:  # noqa: N802
+        def do_PATCH(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             asked.append((self.command, self.path, dict(self.headers), body))
             self.send_response(200)

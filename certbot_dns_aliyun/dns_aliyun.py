@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from certbot import errors, interfaces
 from certbot.plugins import dns_common
 
+from certbot_dns_aliyun.legible import legible, legible_errors, log_legibly
 from certbot_dns_aliyun.names import normal
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from certbot_dns_aliyun.run import Run
 
 logger = logging.getLogger(__name__)
+log_legibly()
 
 #: Seconds to wait where no name server can be asked, as 2.0.0 always did.
 DEFAULT_PROPAGATION_SECONDS = 30
@@ -93,6 +95,11 @@ class Authenticator(dns_common.DNSAuthenticator):
 
         :raises errors.PluginError: if one of them cannot be added, or is not seen in time
         """
+        with legible_errors():
+            self._answer(achalls)
+        return [achall.response(achall.account_key) for achall in achalls]
+
+    def _answer(self, achalls: list[achallenges.AnnotatedChallenge]) -> None:
         longest, blind = self._seconds("wait-limit"), self._seconds("propagation-seconds")
         wait_for = self.conf("wait-for")
         self._setup_credentials()
@@ -112,7 +119,6 @@ class Authenticator(dns_common.DNSAuthenticator):
                 run.wait_until_served(longest, blind, alidns_alone=alidns_alone, quiet=quiet)
 
         run.aside(answer)
-        return [achall.response(achall.account_key) for achall in achalls]
 
     def cleanup(self, achalls: list[achallenges.AnnotatedChallenge]) -> None:
         """Remove the records that :meth:`perform` added, and name those that cannot be removed."""
@@ -140,7 +146,7 @@ class Authenticator(dns_common.DNSAuthenticator):
             error = getattr(achall, "error", None)
             kind, detail = getattr(error, "typ", ""), getattr(error, "detail", "")
             refusals.append(Refusal(domain, name, str(kind or ""), str(detail or "")))
-        return self._run.hint(refusals, str(getattr(self.config, "server", "")))
+        return legible(self._run.hint(refusals, str(getattr(self.config, "server", ""))))
 
     def _setup_credentials(self) -> None:
         from certbot_dns_aliyun.credentials import settings
@@ -156,6 +162,15 @@ class Authenticator(dns_common.DNSAuthenticator):
             "credentials", "Alibaba Cloud credentials INI file", self._load_settings
         )
         path = os.path.abspath(os.path.expanduser(self.conf("credentials")))
+        try:
+            path.encode("utf-8")
+        except UnicodeEncodeError:
+            # Certbot would fail to write the renewal file, once there is a certificate.
+            raise errors.PluginError(
+                f"The path of the credentials file {path} cannot be kept for renewals, as there "
+                "are characters in it that the locale lacks; run Certbot with LC_ALL=C.UTF-8, or "
+                "use a path that is ASCII."
+            ) from None
         # The renewal file keeps what is set here; `certbot renew` may run in any folder.
         setattr(self.config, self.dest("credentials"), path)
         self._load_settings(path)
@@ -164,7 +179,8 @@ class Authenticator(dns_common.DNSAuthenticator):
     def _load_settings(self, path: str) -> None:
         from certbot_dns_aliyun.credentials import settings
 
-        self._settings = settings.load(os.path.expanduser(path))
+        with legible_errors():
+            self._settings = settings.load(os.path.expanduser(path))
 
     def _perform(self, domain: str, validation_name: str, validation: str) -> None:
         if self._run is None:

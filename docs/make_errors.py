@@ -213,6 +213,9 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         ("next refresh token could not be stored in",): "A warning. The disk became full, or the "
         "file unwritable, between the plugin's trial and the reply. The run goes on; the profile "
         "will not work again.",
+        ("cannot be kept",): "Certbot writes the path into its renewal file, in UTF-8, and would "
+        "fail there with the certificate already issued. Seen under the locale ``POSIX`` with "
+        "Python's UTF-8 mode off, and for a name that is no UTF-8.",
         ("needs the extra packages",): "Roles, profiles and URIs go through Alibaba Cloud's own "
         "library, which the plain installation does not bring along. The sentence also comes where "
         "that library is of a release that the plugin does not know; the command installs one that "

@@ -112,7 +112,7 @@ def _unquoted(text: str) -> str:
 
 def _setting(line: int, raw: str) -> Setting:
     if _REFERENCE.search(raw):
-        return Setting(line, fault="refers to another key by %(…)s, which is not followed")
+        return Setting(line, fault="refers to another key by %(...)s, which is not followed")
     if raw[:3] in ("'''", '"""'):
         quoted = re.fullmatch(_TRIPLE.pattern, raw, re.DOTALL)
         if quoted:

@@ -38,7 +38,7 @@ class BadChainError(Exception):
     """
 
     def __init__(self, chain: list[str], why: str = "lead in a circle, or too far") -> None:
-        super().__init__(" → ".join(chain))
+        super().__init__(" -> ".join(chain))
         self.chain = chain
         self.why = why
 

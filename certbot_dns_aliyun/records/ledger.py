@@ -382,7 +382,7 @@ def _cannot_add(place: Place, refusals: list[AlidnsError]) -> errors.PluginError
     elif others and telling.zone != place.zone:
         zones = ", ".join(error.zone for error in refusals)
         telling = telling.with_(zone=f"ZONE, where ZONE is the one of {zones} that is hosted")
-    led = f" (a CNAME leads there: {' → '.join(place.chain)})" if len(place.chain) > 1 else ""
+    led = f" (a CNAME leads there: {' -> '.join(place.chain)})" if len(place.chain) > 1 else ""
     if place.unread and telling.verdict in _OF_ANOTHER_PLACE:
         # The record may belong into another zone, of which the refusal then says nothing.
         return errors.PluginError(

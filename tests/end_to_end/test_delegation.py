@@ -151,7 +151,7 @@ def test_a_circle_is_shown(shop: World) -> None:
     alias(shop, f"one.{SHOP}", f"two.{TARGET}")
     alias(shop, f"two.{TARGET}", NAME)
     outcome = shop.issue(SHOP)
-    assert_refused(outcome, f"{NAME} → one.{SHOP} → two.{TARGET} → {NAME}")
+    assert_refused(outcome, f"{NAME} -> one.{SHOP} -> two.{TARGET} -> {NAME}")
     assert not shop.records.made()
 
 
@@ -160,7 +160,7 @@ def test_a_chain_without_end_is_shown(shop: World) -> None:
     for name, target in zip(links, links[1:]):
         alias(shop, name, target)
     outcome = shop.issue(SHOP)
-    assert_refused(outcome, " → ".join(links[:9]))
+    assert_refused(outcome, " -> ".join(links[:9]))
     assert not shop.records.made()
 
 
@@ -179,7 +179,7 @@ def test_a_target_that_cannot_be_written_to(make_world: MakeWorld, target: str) 
     add_foreign(world, "elsewhere.example")
     alias(world, "_acme-challenge.www.example.com", target)
     outcome = world.issue("example.com", "www.example.com")
-    assert_refused(outcome, f"_acme-challenge.www.example.com → {target}", "CNAME")
+    assert_refused(outcome, f"_acme-challenge.www.example.com -> {target}", "CNAME")
     assert not world.records.made()
 
 

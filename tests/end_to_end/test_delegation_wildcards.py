@@ -55,7 +55,7 @@ def test_a_real_delegation_that_says_the_same_as_the_wildcard(make_world: MakeWo
 def test_the_same_where_the_target_is_none_of_ours(wild: World) -> None:
     alias(wild, "_acme-challenge.www.example.com", CDN)
     outcome = wild.issue("www.example.com")
-    assert_refused(outcome, f"_acme-challenge.www.example.com → {CDN}", "CNAME")
+    assert_refused(outcome, f"_acme-challenge.www.example.com -> {CDN}", "CNAME")
     assert not wild.records.made()
 
 

@@ -219,7 +219,7 @@ def test_a_cname_that_only_the_resolver_tells_is_never_to_be_removed(
 ) -> None:
     api.no_zone = "Forbidden.RAM"
     sentence = refusal(led_by_the_resolver(tmp_path, NAME, TARGET, unread=unread))
-    assert f"{NAME} → {TARGET}" in sentence
+    assert f"{NAME} -> {TARGET}" in sentence
     assert "emove" not in sentence
     assert ("RAM policy" in sentence) == (not unread)
 

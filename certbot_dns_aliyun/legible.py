@@ -1,0 +1,47 @@
+"""Whatever is shown or logged, in characters that this machine's terminal and log have.
+
+What this plugin says is ASCII; paths, names of profiles and zones, and words of a CA may not be. A
+log file under the locale POSIX takes nothing else, and a terminal no more than it has.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import locale
+import logging
+import sys
+from collections.abc import Iterator
+
+from certbot import errors
+
+
+def legible(text: str) -> str:
+    """Give a text with escapes in place of the characters that terminal or log lack."""
+    for encoding in (locale.getpreferredencoding(False), getattr(sys.stdout, "encoding", None)):
+        if encoding:
+            text = text.encode(encoding, "backslashreplace").decode(encoding)
+    return text
+
+
+@contextlib.contextmanager
+def legible_errors() -> Iterator[None]:
+    """Let the errors of the context be legible."""
+    try:
+        yield
+    except errors.PluginError as error:
+        text = legible(str(error))
+        if text == str(error):
+            raise
+        raise type(error)(text) from None
+
+
+class _Legible(logging.Handler):
+    """Makes a record legible, before the handlers get it that write it: those are Certbot's."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        record.msg, record.args = legible(record.getMessage()), None
+
+
+def log_legibly() -> None:
+    """Let all that this package logs be legible."""
+    logging.getLogger(__package__).addHandler(_Legible())

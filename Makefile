@@ -31,7 +31,7 @@ prepare = @mkdir -p build && flock build/lock sh -c \
 	'tools/install-missing $(PYTHON) && $(MAKE) -s -j$(shell nproc) $(1)'
 
 # docs/ is a folder, too.
-.PHONY: help test set-up lint format package unit e2e docs demo demo-nginx deb distributions nightly soak bench bench-quick endurance clean FORCE
+.PHONY: help test set-up lint format package unit e2e docs demo demo-nginx deb distributions release-check nightly soak bench bench-quick endurance clean FORCE
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -140,6 +140,10 @@ distributions: ## from install to purge on Debian 11, 12, 13 and sid, by pip and
 	rm -rf build/chroots/wheels
 	$(BIN)/python -m tests.distributions.debian
 	$(PYTEST) tests/distributions
+
+release-check: ## all of a release but the upload
+	$(call prepare,build/venv/dev)
+	tools/release-check $(PYTHONS)
 
 soak: ## two hundred certificates while 5 % of all calls fail
 	$(call prepare,build/venv/stamp build/certbot-$(NEWEST)/stamp)

@@ -5,7 +5,10 @@ PYTHON  ?= python3
 # PYTHON; in `make nightly` under all.
 EVERY   := python3.9 python3.10 python3.11 python3.12 python3.13 \
            python3.14 python3.15
-PYTHONS ?= $(firstword $(EVERY)) $(lastword $(EVERY))
+ifndef HERE
+export HERE := $(shell tools/pythons $(EVERY))
+endif
+PYTHONS ?= $(firstword $(HERE)) $(lastword $(HERE))
 # The end-to-end tests mostly wait, so there may be more of them than cores.
 WORKERS ?= $(shell expr 3 \* $$(nproc))
 

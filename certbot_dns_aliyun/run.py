@@ -18,7 +18,7 @@ from certbot.display import util as display_util
 from certbot_dns_aliyun import threads
 from certbot_dns_aliyun.alidns.effort import PATIENCE, Effort
 from certbot_dns_aliyun.credentials.settings import Settings
-from certbot_dns_aliyun.names import is_possible
+from certbot_dns_aliyun.names import is_plain, is_possible
 from certbot_dns_aliyun.propagation import words
 from certbot_dns_aliyun.propagation.delegation import BadChainError
 from certbot_dns_aliyun.propagation.discovery import parse_servers
@@ -94,6 +94,11 @@ class Run:
             if not is_possible(name):
                 raise errors.PluginError(
                     f"{domain} cannot be validated by DNS: {name} is longer than a name may be."
+                )
+            if not is_plain(name):
+                raise errors.PluginError(
+                    f"{domain} cannot be validated by DNS: no name at Alibaba Cloud DNS has other "
+                    "characters than letters, digits, hyphens and underscores."
                 )
         self._dns.look_up(name for _, name, _ in records)
         ledger = self._open_ledger()

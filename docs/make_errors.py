@@ -159,6 +159,7 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         ("is not an address or a name",): "An entry of the list is mistyped, or its name cannot be "
         "resolved on this machine. IPv6 addresses with a port need brackets: "
         "``[2001:db8::1]:5353``.",
+        ("has other characters than",): "Certbot lets such names pass; no CA on the web does.",
         ("longer than a name may be",): "DNS holds names of up to 253 characters, and "
         "``_acme-challenge.`` takes 16 of them. Such a name can be validated by HTTP alone.",
     },

@@ -187,6 +187,16 @@ def test_few_threads_do_what_many_would(
     assert sorted(done) == sorted(name for _, name, _ in records(10))
 
 
+@pytest.mark.parametrize("domain", ["x\\.corp.example.com", "a b.example.com", "0/2.example.com"])
+def test_a_name_that_alidns_cannot_hold_is_refused_before_any_call(
+    api: FakeApi, run: Run, domain: str
+) -> None:
+    with pytest.raises(errors.PluginError, match="has other characters than letters"):
+        add_all(run, [(domain, f"_acme-challenge.{domain}", "value")])
+    assert not api.calls
+    run.close()
+
+
 @pytest.mark.parametrize("domain", ["a" * 64 + ".com", ".".join(["a" * 60] * 4) + ".com"])
 def test_a_name_longer_than_dns_allows_is_refused_before_any_call(
     api: FakeApi, run: Run, domain: str

@@ -92,6 +92,16 @@ PASSING = (
     Passing("an empty object", "body", LOOK, {"body": {}}),
     Passing("a body of 10 MB", "huge"),
     Passing("a redirect", "redirect"),
+    Passing("a TLS alert", "alert"),
+    Passing("a reply without TLS", "plain"),
+    Passing("an end without TLS's own", "ragged"),
+    Passing("half a body", "half"),
+    Passing("half a body, without TLS's end", "half_ragged"),
+    Passing("half a body, then a reset", "half_reset"),
+    Passing("100 Continue without end", "continues"),
+    Passing("a header without end", "headers"),
+    Passing("a chunk extension without end", "extensions"),
+    Passing("trailers without end", "trailers"),
 )
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import socket
-import struct
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+
+from . import odd_http
 
 KINDS = (
     "code",
@@ -31,6 +31,7 @@ KINDS = (
     "redirect",
     "huge",
     "body",
+    *odd_http.KINDS,
 )
 
 
@@ -125,6 +126,9 @@ async def play(fault: Fault, request: web.BaseRequest, reply: web.Response) -> w
         return await _drip(fault, request, reply)
     if fault.kind == "code":
         return reply
+    if fault.kind in odd_http.KINDS:
+        await odd_http.play(fault.kind, request, reply)
+        return reply
     return _replacement(fault)
 
 
@@ -156,9 +160,7 @@ def _cut(request: web.BaseRequest, reply: web.Response, gently: bool) -> web.Res
     if transport is not None and gently:
         transport.close()
     elif transport is not None:
-        sock: socket.socket = transport.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        transport.abort()
+        odd_http.reset(transport)
     return reply
 
 

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 
 import pytest
 import requests
 import trustme
 
-from tests.world import World, present_certificate
+from tests.world import World, odd_http, present_certificate, until
 
 from .clients import Client
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("kind", ["reset", "close", "hang"])
+@pytest.mark.parametrize("kind", ["reset", "close", "hang", *odd_http.BREAKS])
 def test_no_reply_comes(world: World, kind: str, moment: str) -> None:
     world.alidns.fault(kind, "AddDomainRecord", moment=moment, seconds=1)
     client = Client(world)
-    with pytest.raises(requests.ConnectionError):
+    with pytest.raises(requests.RequestException):
         client.send(client.signed("AddDomainRecord", **RECORD))
     assert len(world.records.made()) == (moment == "after")
     assert world.alidns.calls[0].acted == (moment == "after")
@@ -68,6 +70,23 @@ def test_a_slow_reply_drips(world: World) -> None:
     started = time.monotonic()
     Client(world).values()
     assert 0.8 < time.monotonic() - started < 30
+
+
+@pytest.mark.parametrize("kind", odd_http.ENDLESS)
+def test_what_never_ends_passes_each_time_out(world: World, kind: str) -> None:
+    world.alidns.fault(kind, "AddDomainRecord", moment="after")
+    client = Client(world)
+
+    def send() -> None:
+        with contextlib.suppress(requests.RequestException):  # at the end of the world
+            client.send(client.signed("AddDomainRecord", **RECORD))
+
+    sending = threading.Thread(target=send, daemon=True)
+    sending.start()
+    until(lambda: world.records.made())
+    sending.join(max(2.0, 10 * odd_http.PAUSE))
+    assert sending.is_alive()
+    world.leaves_records = True
 
 
 def test_faults_hit_the_named_call_after_some_that_pass(world: World) -> None:

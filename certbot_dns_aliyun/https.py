@@ -1,4 +1,4 @@
-"""The one HTTPS session of this process, and what went wrong with it, in words of our own.
+"""One request and its reply, over the one HTTPS session of this process.
 
 Careful by design: TLS 1.2 or newer, the host verified, no redirects, no cookies, nothing of .netrc,
 bounded connections, time and length. Proxies and CA certificates are those of the environment.
@@ -8,26 +8,121 @@ from __future__ import annotations
 
 import functools
 import http.cookiejar
+import importlib.util
 import logging
+import os
+import re
+import socket
 import ssl
 import threading
-import time
-from collections.abc import Iterator
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import requests
 import requests.adapters
+import requests.utils
 import urllib3.exceptions
 
-#: Connections to one host at the most; calls beyond it wait for one to be free.
-CONNECTIONS = 10
+from certbot_dns_aliyun.journeys import CONNECTIONS, JOURNEYS, Journey
+from certbot_dns_aliyun.unanswered import Lost, MaybeDoneError, NotSent, NotSentError
 
+#: A name may have several addresses, of which the first ones are dead; a proxy and TLS take time.
+_CONNECTING = 3.0
+#: Seconds for a reply beyond those for its first byte: it may be long, and the line slow.
+_READING = 5.0
 #: A page of 500 records is some 150 kB.
 _BODY_LIMIT = 8 * 1024 * 1024
+
 #: OpenSSL's words for a peer that speaks no TLS, or none that is new enough.
-_NO_COMMON_TLS = ("UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "WRONG_VERSION_NUMBER")
+_NO_COMMON_TLS = (
+    "UNSUPPORTED_PROTOCOL",
+    "TLSV1_ALERT_PROTOCOL_VERSION",
+    "WRONG_VERSION_NUMBER",
+    "PACKET_LENGTH_TOO_LONG",
+    "RECORD_LAYER_FAILURE",
+    "HTTP_REQUEST",
+)
+#: OpenSSL's words for a file without CA certificates.
+_NO_CA_CERTIFICATES = ("NO_CERTIFICATE_OR_CRL_FOUND", "NO_START_LINE", "PEM_LIB", "X509_LIB")
+#: OpenSSL's numbers for what is wrong with a certificate (X509_V_ERR_…).
+_CERTIFICATES = {
+    9: NotSent.CERTIFICATE_NOT_YET_VALID,
+    10: NotSent.CERTIFICATE_EXPIRED,
+    62: NotSent.CERTIFICATE_OF_ANOTHER,
+    64: NotSent.CERTIFICATE_OF_ANOTHER,
+}
+_PROXY = re.compile(
+    r"((https?|socks4a?|socks5h?)://)?([^/\s]*@)?([\w.-]+|\[[0-9a-f:.%]+\])(:\d{1,5})?(/\S*)?",
+    re.IGNORECASE,
+)
 
 _session_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back.
+
+    :ivar headers: by name, in whatever case
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+def exchange(
+    method: str,
+    url: str,
+    *,
+    body: bytes | str | None = None,
+    headers: Mapping[str, str] | None = None,
+    connecting: float = 5.0,
+    replying: float = 10.0,
+) -> Reply:
+    """Send a request, once, and read the reply, whatever its status.
+
+    Time counts from the request's turn to have a connection, and once more from when it is sent.
+    Without TLS, no proxy is used: it would see all.
+
+    :param connecting: seconds for each step to a connection
+    :param replying: seconds for the reply to begin
+    :raises certbot_dns_aliyun.unanswered.NotSentError: if nothing of the request was sent
+    :raises certbot_dns_aliyun.unanswered.MaybeDoneError: if it was, or may have been
+    """
+    is_plain = url.startswith("http://")
+    proxy = "" if is_plain else _checked_proxy(url)
+    proxies = {"no_proxy": urllib.parse.urlsplit(url).hostname or ""} if is_plain else None
+    with JOURNEYS.one(connecting * _CONNECTING) as journey:
+        journey.proxy = proxy
+        journey.seconds_for_reply = replying + _READING
+        try:
+            with session().request(
+                method,
+                url,
+                data=body,
+                headers=headers,
+                timeout=(connecting, replying),
+                allow_redirects=False,
+                stream=True,
+                proxies=proxies,
+            ) as response:
+                reply = Reply(response.status_code, response.headers, _read(response))
+        except MaybeDoneError:
+            raise
+        except Exception as error:  # whatever it is, the request may be done if it was sent
+            causes = list(_causes(error))
+            detail = _openssl(causes)
+            if journey.is_sent:
+                raise MaybeDoneError(_why_lost(journey, causes), proxy, detail) from None
+            raise NotSentError(_why_not_sent(journey, error, causes), proxy, detail) from None
+        if journey.is_cut_off:  # where it was cut may look like its end
+            raise MaybeDoneError(Lost.NO_REPLY, proxy)
+        if _broke_off(reply):
+            raise MaybeDoneError(Lost.CONNECTION_LOST, proxy)
+        return reply
 
 
 def session() -> requests.Session:
@@ -44,7 +139,8 @@ def _make_session() -> requests.Session:
     sdk_logger.addHandler(logging.NullHandler())
 
     session = requests.Session()
-    session.mount("https://", _Adapter())
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, _Adapter())
     # Any authentication of our own, even none, keeps requests from sending what .netrc holds.
     session.auth = _no_authentication
     session.headers.update({"Accept": "application/json", "Accept-Encoding": "identity"})
@@ -60,13 +156,14 @@ class _Adapter(requests.adapters.HTTPAdapter):
     """TLS 1.2 or newer, the host compared with the certificate's alternative names alone."""
 
     def __init__(self) -> None:
-        super().__init__(pool_maxsize=CONNECTIONS, pool_block=True, max_retries=0)
+        super().__init__(pool_maxsize=CONNECTIONS, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=_tls(), **kwargs)
+        _follow(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(proxy, ssl_context=_tls(), **kwargs)
+        return _follow(super().proxy_manager_for(proxy, ssl_context=_tls(), **kwargs))
 
 
 def _tls() -> ssl.SSLContext:
@@ -76,54 +173,124 @@ def _tls() -> ssl.SSLContext:
     return context
 
 
-class TooLongError(Exception):
-    """A body is longer than any that is worth reading."""
+def _follow(manager: Any) -> Any:
+    """Have a pool manager's connections, those through SOCKS too, tell how far they are."""
+    manager.pool_classes_by_scheme = {
+        scheme: _followed(pool) for scheme, pool in manager.pool_classes_by_scheme.items()
+    }
+    return manager
 
 
-def read_body(response: requests.Response, deadline: float) -> bytes:
-    """Read a body as it comes in, so that one that trickles is noticed.
+@functools.cache
+def _followed(pool: Any) -> Any:
+    if issubclass(pool.ConnectionCls, _Followed):
+        return pool
+    connection = type("Connection", (_Followed, pool.ConnectionCls), {})
+    return type("Pool", (pool,), {"ConnectionCls": connection})
 
-    :param deadline: monotonic time by which it must be there
-    :raises TooLongError: if it is of a length that no reply has
-    """
-    # urllib3 has read1 since 2.1; before, a trickling body is waited for.
-    read = getattr(response.raw, "read1", response.raw.read)
+
+class _Followed:
+    """A connection of urllib3 that notes in the journey under way how far it is."""
+
+    sock: Any
+    _tunnel_host: Any
+
+    def _new_conn(self) -> Any:
+        made: socket.socket = super()._new_conn()  # type: ignore[misc]
+        JOURNEYS.here.follow(made.fileno())
+        JOURNEYS.here.is_through = not self._tunnel_host
+        return made
+
+    def _tunnel(self, *args: Any) -> None:
+        super()._tunnel(*args)  # type: ignore[misc]
+        JOURNEYS.here.is_through = True
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        if self.sock is None:
+            self.connect()  # type: ignore[attr-defined]
+        JOURNEYS.here.follow(self.sock.fileno())
+        JOURNEYS.here.send()
+        super().request(*args, **kwargs)  # type: ignore[misc]
+
+
+def _read(response: requests.Response) -> bytes:
     body = b""
     while True:
-        chunk: bytes = read(65536)
+        chunk: bytes = response.raw.read(65536)
         body += chunk
         if not chunk:
             return body
         if len(body) > _BODY_LIMIT:
-            raise TooLongError
-        if time.monotonic() > deadline:
-            raise requests.ReadTimeout
+            raise MaybeDoneError(Lost.NO_REPLY_OF_THIS_KIND)
 
 
-def failure_of(error: Exception) -> str:
-    """Name what went wrong below the API, as one of the codes of ``alidns/errors.py``."""
-    causes = list(_causes(error))
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-        return "certificate refused"
-    if isinstance(error, requests.exceptions.ProxyError):
-        refused = any("Tunnel connection failed: 4" in str(cause) for cause in causes)
-        return "proxy refused" if refused else "proxy failed"
-    if isinstance(error, requests.exceptions.SSLError):
-        reasons = {getattr(cause, "reason", None) for cause in causes}
-        return "TLS refused" if any(r in _NO_COMMON_TLS for r in reasons) else "TLS failed"
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return "no connection"
-    if isinstance(error, requests.exceptions.Timeout):
-        return "no reply"
-    if isinstance(error, requests.exceptions.ConnectionError):
-        if any(type(cause).__name__ in ("gaierror", "NameResolutionError") for cause in causes):
-            return "no address"
-        if any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes):
-            return "no connection"
-        return "connection lost"
-    if isinstance(error, (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.HTTPError)):
-        return "connection lost"
-    return "wrong set-up"
+def _broke_off(reply: Reply) -> bool:
+    """Tell whether a reply is not whole, which neither http.client nor an older urllib3 minds."""
+    told = reply.headers.get("Content-Length", "")
+    if told.isascii() and told.isdigit():
+        return len(reply.body) < int(told)
+    return not reply.body  # the headers may have broken off as well
+
+
+def _checked_proxy(url: str) -> str:
+    """Give the environment variable that names the proxy for an URL, or nothing if none does.
+
+    :raises NotSentError: if what the variable says cannot be used
+    """
+    address = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
+    if not address:
+        return ""
+    named = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+    variable = next((name for name in named if os.environ.get(name)), "HTTPS_PROXY")
+    if not _PROXY.fullmatch(address):
+        raise NotSentError(NotSent.WRONG_PROXY, variable)
+    if address.lower().startswith("socks") and not importlib.util.find_spec("socks"):
+        raise NotSentError(NotSent.NO_SOCKS, variable)
+    return variable
+
+
+def _why_lost(journey: Journey, causes: list[BaseException]) -> Lost:
+    silent = (TimeoutError, socket.timeout, urllib3.exceptions.ReadTimeoutError)
+    if journey.is_cut_off or any(isinstance(cause, silent) for cause in causes):
+        return Lost.NO_REPLY
+    return Lost.CONNECTION_LOST
+
+
+def _why_not_sent(journey: Journey, error: Exception, causes: list[BaseException]) -> NotSent:
+    of_tls = [cause for cause in causes if isinstance(cause, ssl.SSLError)]
+    reasons = {getattr(cause, "reason", None) for cause in of_tls}
+    if reasons.intersection(_NO_CA_CERTIFICATES):
+        return NotSent.WRONG_SET_UP
+    if journey.proxy and not journey.is_through:
+        if any(str(cause).startswith("Tunnel connection failed: 4") for cause in causes):
+            return NotSent.PROXY_REFUSED
+        return NotSent.PROXY_WITHOUT_TLS if of_tls else NotSent.PROXY_FAILED
+    for cause in of_tls:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return _CERTIFICATES.get(cause.verify_code, NotSent.CERTIFICATE_REFUSED)
+    if reasons.intersection(_NO_COMMON_TLS):
+        return NotSent.TLS_REFUSED
+    if journey.is_through:
+        return NotSent.TLS_FAILED
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        return NotSent.NO_ADDRESS
+    of_the_net = (
+        requests.ConnectionError,
+        requests.Timeout,
+        urllib3.exceptions.HTTPError,
+    )
+    if journey.is_cut_off or isinstance(error, of_the_net):
+        return NotSent.NO_CONNECTION
+    return NotSent.WRONG_SET_UP
+
+
+def _openssl(causes: list[BaseException]) -> str:
+    """Give OpenSSL's reason: one of its own constant texts."""
+    for cause in causes:
+        reason = getattr(cause, "reason", None) if isinstance(cause, ssl.SSLError) else None
+        if reason:
+            return ": ".join(filter(None, [reason, getattr(cause, "verify_message", "")]))
+    return ""
 
 
 def _causes(error: BaseException, depth: int = 8) -> Iterator[BaseException]:

@@ -18,6 +18,7 @@ from certbot.display import util as display_util
 from certbot_dns_aliyun import threads
 from certbot_dns_aliyun.alidns.effort import PATIENCE, Effort
 from certbot_dns_aliyun.credentials.settings import Settings
+from certbot_dns_aliyun.journeys import JOURNEYS
 from certbot_dns_aliyun.names import is_plain, is_possible
 from certbot_dns_aliyun.propagation import words
 from certbot_dns_aliyun.propagation.delegation import BadChainError
@@ -40,6 +41,8 @@ Challenge = tuple[str, str, str]
 
 #: Seconds without an answer after which removing an earlier run's records is left to the next run.
 _SHORT_PATIENCE = 20.0
+#: Seconds that calls under way get once the run is to end: a reply tells a record's id.
+_LAST_CALLS = 5.0
 #: Seconds after which what was under way when clean-up began has surely ended, calls included.
 _UNDER_WAY = 20.0
 #: Seconds for another provider's name servers, after those of Alibaba Cloud DNS serve all.
@@ -178,6 +181,7 @@ class Run:
         self._adding.call_off()
         self._recovering.call_off()
         self._dns.close()
+        JOURNEYS.hurry(_LAST_CALLS)
         self._at_rest.wait(_UNDER_WAY)
         self._effort = Effort(PATIENCE, display_util.notify)
 

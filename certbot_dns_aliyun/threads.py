@@ -16,7 +16,7 @@ from typing import Callable, TypeVar
 T = TypeVar("T")
 
 #: Pieces of work in hand at once. Most of them wait for their zone's turn; the calls under way at
-#: once are far fewer (:data:`certbot_dns_aliyun.https.CONNECTIONS`).
+#: once are far fewer (:data:`certbot_dns_aliyun.journeys.CONNECTIONS`).
 _THREADS = 100
 _NOTHING_YET = 0.5
 

@@ -133,15 +133,30 @@ CODES = {
         "not from Alidns": "What comes back is not what the API sends: the page of a proxy, a "
         "captive portal or a load balancer. See whether ``https://alidns.aliyuncs.com/`` opens "
         "from this machine.",
+        "no turn": "Each call took its whole time, for two minutes. The API or the line is slow; "
+        "the log tells the seconds of each call.",
         "proxy failed": "``HTTPS_PROXY`` is set, and the proxy cannot be reached or fails. Under "
         "cron and systemd the environment is not that of your shell.",
         "proxy refused": "The proxy wants a user name and a password, or does not let that host be "
         "reached: ``HTTPS_PROXY=http://user:password@proxy.example:3128``.",
+        "proxy without TLS": "The scheme tells how the proxy itself is spoken to. Most take plain "
+        "HTTP, through which the connection to Alibaba Cloud has its own TLS.",
+        "wrong proxy": "Quotation marks belong to the shell; in a systemd unit, a crontab or "
+        "Docker's ``--env-file`` they are a part of the value. What is special in a password "
+        "is written in percent-encoding: ``%40`` for ``@``.",
+        "no SOCKS": "``requests``, which sends the calls, needs PySocks for ``socks5://`` and "
+        "``socks5h://``. ``ALL_PROXY`` is used where ``HTTPS_PROXY`` is not set.",
         "TLS refused": "Something in between answers in plain HTTP, or in TLS 1.1 or older.",
         "TLS failed": "The connection broke off while TLS was being set up, again and again.",
-        "certificate refused": "The certificate is not of a CA that is trusted here, not for "
-        "this host, or out of date. Look at ``openssl s_client -connect alidns.aliyuncs.com:443``: "
-        "the issuer tells who is in between. The clock of this machine may be wrong, too.",
+        "certificate refused": "The certificate is not of a CA that is trusted here. Look at "
+        "``openssl s_client -connect alidns.aliyuncs.com:443``: the issuer tells who is in "
+        "between. Certbot's log has OpenSSL's own words.",
+        "certificate expired": "Alibaba Cloud renews its certificates in time. The clock of this "
+        "machine is ahead, or who is in between lets its own certificates run out.",
+        "certificate not yet valid": "The clock of this machine is behind, as after a start "
+        "without a battery or network time.",
+        "certificate of another": "Somebody else answers: the resolver or ``/etc/hosts`` has "
+        "another address for that name, or a captive portal or a proxy is in between.",
         "wrong set-up": "The address of the proxy cannot be parsed, or the file of CA "
         "certificates cannot be read.",
         "called off": "Another record of the same certificate could not be added, or the run was "
@@ -482,6 +497,7 @@ def _said(meaning: Meaning) -> str:
         "origin": "<origin>",
         "detail": " (<detail>)",
         "action": "<action>",
+        "proxy": "<variable>",
         "host": "<host>",
         "port": "<port>",
         "status": "",

@@ -15,16 +15,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import urllib3.exceptions
-
 from certbot_dns_aliyun.alidns.errors import AlidnsError, clean_code, clean_request_id
 from certbot_dns_aliyun.credentials.access_key import AccessKey
-from certbot_dns_aliyun.https import TooLongError, failure_of, read_body, session
+from certbot_dns_aliyun.https import exchange
+from certbot_dns_aliyun.unanswered import NotSentError, UnansweredError
 
 logger = logging.getLogger(__name__)
 
-_CONNECT_SECONDS = 5.0
-_REPLY_SECONDS = 10.0
 #: Alidns is one service for the whole world; the region is part of the form only.
 _REGION = "cn-hangzhou"
 
@@ -47,22 +44,25 @@ def send(request: Any, key: AccessKey, host: str) -> dict[str, Any]:
     fail = functools.partial(AlidnsError, action=action, host=host, zone=zone)
     started = time.monotonic()
     try:
-        with session().post(
+        response = exchange(
+            "POST",
             f"https://{host}/",
-            data=signed.encode("ascii"),
+            body=signed.encode("ascii"),
             headers={"Content-Type": "application/x-www-form-urlencoded"},
-            timeout=(_CONNECT_SECONDS, _REPLY_SECONDS),
-            allow_redirects=False,
-            stream=True,
-        ) as response:
-            body = read_body(response, started + _CONNECT_SECONDS + _REPLY_SECONDS)
-            status, headers = response.status_code, response.headers
-    except TooLongError:
-        raise fail("not from Alidns") from None
-    except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
-        raise fail(failure_of(error)) from None
+        )
+    except UnansweredError as error:
+        logger.debug(
+            "Alidns %s %s: %s (%s, %.2f s)",
+            action,
+            zone,
+            ", ".join(filter(None, [error.why.value, error.detail])),
+            "not sent" if isinstance(error, NotSentError) else "sent, may be done",
+            time.monotonic() - started,
+        )
+        raise fail(error.why.value, proxy=error.proxy) from None
 
-    reply = _json_object(body)
+    status, headers = response.status, response.headers
+    reply = _json_object(response.body)
     request_id = clean_request_id(reply.get("RequestId"))
     is_done = 200 <= status < 300 and "Code" not in reply
     code = "" if is_done else clean_code(reply.get("Code"))

@@ -23,7 +23,7 @@ from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.alidns.errors import PASSING, AlidnsError, Verdict
 from certbot_dns_aliyun.alidns.pace import Rate, ZoneGate
 from certbot_dns_aliyun.credentials.access_key import KeySource
-from certbot_dns_aliyun.https import CONNECTIONS
+from certbot_dns_aliyun.journeys import CONNECTIONS
 from certbot_dns_aliyun.names import is_spelled, to_unicode
 
 logger = logging.getLogger(__name__)

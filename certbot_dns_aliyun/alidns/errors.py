@@ -219,13 +219,35 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "proxy failed": Meaning(
         Verdict.RETRY,
-        "the proxy that HTTPS_PROXY names does not connect to {host}",
+        "the proxy that {proxy} names does not connect to {host}",
         "check the proxy, or list the host in NO_PROXY",
     ),
     "proxy refused": Meaning(
         Verdict.REFUSED,
-        "the proxy that HTTPS_PROXY names refuses to connect to {host}",
-        "check the user name and the password in HTTPS_PROXY, and what the proxy allows",
+        "the proxy that {proxy} names refuses to connect to {host}",
+        "check the user name and the password in {proxy}, and what the proxy allows",
+    ),
+    "proxy without TLS": Meaning(
+        Verdict.REFUSED,
+        "no TLS connection to the proxy that {proxy} names as https:// can be made",
+        "write http:// if the proxy itself takes no TLS, as most do; otherwise name its CA "
+        "certificates in REQUESTS_CA_BUNDLE",
+    ),
+    "wrong proxy": Meaning(
+        Verdict.REFUSED,
+        "the address of a proxy in {proxy} is not valid",
+        "write it as http://HOST:PORT, without quotation marks",
+    ),
+    "no SOCKS": Meaning(
+        Verdict.REFUSED,
+        "{proxy} names a SOCKS proxy, for which the Python package PySocks is missing",
+        "install it beside Certbot (pip install PySocks; python3-socks on Debian), or name an "
+        "HTTP proxy",
+    ),
+    "no turn": Meaning(
+        Verdict.RETRY,
+        "calls to {host} took so long that others never had their turn",
+        "check the network between here and there, or " + _LATER,
     ),
     "TLS refused": Meaning(
         Verdict.REFUSED,
@@ -242,6 +264,23 @@ MEANINGS: dict[str, Meaning] = {
         "the TLS certificate shown for {host} is not one to trust",
         "most often a proxy that inspects TLS is in between: let it pass this host, or name its "
         "CA certificates in REQUESTS_CA_BUNDLE",
+    ),
+    "certificate expired": Meaning(
+        Verdict.REFUSED,
+        "the TLS certificate shown for {host} has expired",
+        "check the clock of this machine, and for a proxy in between that shows certificates of "
+        "its own",
+    ),
+    "certificate not yet valid": Meaning(
+        Verdict.REFUSED,
+        "the TLS certificate shown for {host} is not valid yet",
+        "check the clock of this machine (timedatectl set-ntp true)",
+    ),
+    "certificate of another": Meaning(
+        Verdict.REFUSED,
+        "the TLS certificate shown for {host} is for another host",
+        "check what this machine takes for the address of {host} (the resolver, /etc/hosts), and "
+        "for a captive portal or a proxy in between",
     ),
     "wrong set-up": Meaning(
         Verdict.REFUSED,
@@ -332,6 +371,7 @@ class AlidnsError(Exception):
     :ivar code: Alidns' error code, or one of our own for what happened before the API answered
     :ivar origin: where the access key came from
     :ivar retry_after: seconds that the server asked to wait, if it did
+    :ivar proxy: the environment variable that names the proxy
     :ivar maybe_done: whether this call, or one before it, may have been carried out after all; if
         not told, what the code says of this call
     """
@@ -346,6 +386,7 @@ class AlidnsError(Exception):
     clock_offset: float | None
     origin: str
     detail: str
+    proxy: str
     maybe_done: bool
 
     def __init__(
@@ -361,6 +402,7 @@ class AlidnsError(Exception):
         clock_offset: float | None = None,
         origin: str = "",
         detail: str = "",
+        proxy: str = "",
         maybe_done: bool | None = None,
     ) -> None:
         super().__init__(f"{action} {code}")
@@ -378,6 +420,7 @@ class AlidnsError(Exception):
             clock_offset=clock_offset,
             origin=origin,
             detail=detail,
+            proxy=proxy,
             maybe_done=maybe_done,
         )
 
@@ -412,6 +455,7 @@ class AlidnsError(Exception):
             "port": port or "443",
             "origin": self.origin,
             "key": f"the access key from {self.origin}" if self.origin else "the access key",
+            "proxy": self.proxy or "HTTPS_PROXY",
             "source": self.origin or "the credentials",
             "detail": f" ({self.detail})" if self.detail else "",
             "status": f" (HTTP status {self.status})" if self.status else "",

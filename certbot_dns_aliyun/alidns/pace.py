@@ -15,7 +15,7 @@ from typing import Callable
 
 from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.alidns.errors import AlidnsError
-from certbot_dns_aliyun.https import CONNECTIONS
+from certbot_dns_aliyun.journeys import CONNECTIONS
 
 #: Documented are 60 for AddDomainRecord and as many for DeleteDomainRecord, an account; a call may
 #: arrive a little later than the one before it.

@@ -20,13 +20,13 @@ import urllib.parse
 from collections.abc import Iterator
 from typing import Any, Callable
 
-import urllib3.exceptions
 from certbot import errors
 
 from certbot_dns_aliyun.alidns.errors import PASSING, AlidnsError, Verdict, clean_code, meaning_of
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 from certbot_dns_aliyun.credentials.safe_file import ensure_safe
-from certbot_dns_aliyun.https import failure_of, read_body, session
+from certbot_dns_aliyun.https import exchange
+from certbot_dns_aliyun.unanswered import UnansweredError
 
 logger = logging.getLogger(__name__)
 
@@ -203,34 +203,36 @@ def _send(request: Any, options: dict[str, Any] | None = None) -> Any:
         (options or {}).get(name, 5000) / 1000 for name in ("connectTimeout", "readTimeout")
     )
     url = TeaCore.compose_url(request)
-    is_plain = url.startswith("http://")
-    host = urllib.parse.urlsplit(url).netloc + (":80" if is_plain and request.port == 80 else "")
+    port = ":80" if url.startswith("http://") and request.port == 80 else ""
+    host = urllib.parse.urlsplit(url).netloc + port
     on_ecs = host == f"{METADATA_HOST}:80"
     started = time.monotonic()
+
+    def log(outcome: str) -> None:
+        logger.debug("Asked %s: %s (%.2f s)", host, outcome, time.monotonic() - started)
+
     try:
-        with session().request(
+        reply = exchange(
             request.method,
             url,
-            data=request.body,
+            body=request.body,
             headers=request.headers,
-            timeout=(connecting, reading),
-            allow_redirects=False,
-            stream=True,
-            # Keys go through a proxy within TLS alone.
-            proxies={"no_proxy": urllib.parse.urlsplit(url).hostname} if is_plain else None,
-        ) as reply:
-            content = read_body(reply, started + connecting + reading)
-    except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
-        code = failure_of(error)
+            connecting=connecting,
+            replying=reading,
+        )
+    except UnansweredError as error:
+        log(", ".join(filter(None, [error.why.value, error.detail])))
+        code = error.why.value
         if on_ecs and code == "no connection":
             code = "not on ECS"
-        raise AlidnsError(code, host=host) from None
-    if reply.status_code != 200:
-        raise _refusal(request, on_ecs, reply.status_code, content)
+        raise AlidnsError(code, host=host, proxy=error.proxy) from None
+    log(f"HTTP {reply.status}")
+    if reply.status != 200:
+        raise _refusal(request, on_ecs, reply.status, reply.body)
     response = TeaResponse()
-    response.status_code = reply.status_code
+    response.status_code = reply.status
     response.headers = {name.lower(): value for name, value in reply.headers.items()}
-    response.body = content
+    response.body = reply.body
     return response
 
 

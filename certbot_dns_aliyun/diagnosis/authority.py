@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import re
-import time
 
-import requests
-
-from certbot_dns_aliyun import https
+from certbot_dns_aliyun.https import exchange
+from certbot_dns_aliyun.unanswered import UnansweredError
 
 logger = logging.getLogger(__name__)
 
@@ -24,13 +22,10 @@ def caa_identities(directory: str) -> tuple[str, ...]:
     :returns: none if it lists none, or cannot be read within some seconds
     """
     try:
-        with https.session().get(
-            directory, timeout=_SECONDS, stream=True, allow_redirects=False
-        ) as response:
-            body = https.read_body(response, time.monotonic() + _SECONDS)
-        listed = json.loads(body)["meta"]["caaIdentities"]
+        reply = exchange("GET", directory, connecting=_SECONDS, replying=_SECONDS)
+        listed = json.loads(reply.body)["meta"]["caaIdentities"]
         names = [str(each).lower().rstrip(".") for each in listed]
-    except (requests.RequestException, https.TooLongError, ValueError, LookupError, TypeError) as e:
+    except (UnansweredError, ValueError, LookupError, TypeError) as e:
         logger.debug("The CA does not tell what CAA records call it (%s)", type(e).__name__)
         return ()
     return tuple(name for name in names if _NAME.fullmatch(name))

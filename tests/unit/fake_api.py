@@ -20,6 +20,8 @@ import pytest
 import requests
 
 import certbot_dns_aliyun.alidns.call
+from certbot_dns_aliyun.https import Reply
+from certbot_dns_aliyun.unanswered import Lost, MaybeDoneError, NotSent, NotSentError
 from tests.unit.fake_time import Clock
 
 KEY_ID = "LTAI5tUnitTestsKeyId"
@@ -59,7 +61,7 @@ class Call:
 
 @dataclass
 class FakeApi:
-    """The session's only method that the product uses is :meth:`post`."""
+    """Stands in for :func:`certbot_dns_aliyun.https.exchange`."""
 
     clock: Clock
     #: Zones of this account, by the name that the API knows.
@@ -78,7 +80,7 @@ class FakeApi:
     @contextlib.contextmanager
     def in_place(self) -> Iterator[FakeApi]:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(certbot_dns_aliyun.alidns.call, "session", lambda: self)
+            patch.setattr(certbot_dns_aliyun.alidns.call, "exchange", self.exchange)
             yield self
 
     def actions(self) -> list[str]:
@@ -91,6 +93,10 @@ class FakeApi:
         record = Record(str(next(self._ids)), rr, value, kind)
         self.zones[zone].append(record)
         return record
+
+    def exchange(self, method: str, url: str, *, body: bytes, **_: Any) -> Reply:
+        response = self.post(url, data=body)
+        return Reply(response.status_code, response.headers, response.content)
 
     def post(self, url: str, data: bytes, **_: Any) -> requests.Response:
         parameters = dict(urllib.parse.parse_qsl(data.decode("ascii"), keep_blank_values=True))
@@ -173,8 +179,12 @@ def html(status: int = 502) -> requests.Response:
 
 
 def lost() -> BaseException:
-    return requests.ConnectionError("Connection reset by peer")
+    return MaybeDoneError(Lost.CONNECTION_LOST)
 
 
 def no_reply() -> BaseException:
-    return requests.ReadTimeout()
+    return MaybeDoneError(Lost.NO_REPLY)
+
+
+def no_connection() -> BaseException:
+    return NotSentError(NotSent.NO_CONNECTION)

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from certbot import errors
 from hypothesis import note, settings
 from hypothesis import strategies as st
@@ -27,7 +26,18 @@ from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.names import to_unicode
 from certbot_dns_aliyun.records.journal import Journal
 from certbot_dns_aliyun.records.ledger import Ledger
-from tests.unit.fake_api import KEY_ID, SECRET, FakeApi, Fault, error, html, lost, no_reply, reply
+from tests.unit.fake_api import (
+    KEY_ID,
+    SECRET,
+    FakeApi,
+    Fault,
+    error,
+    html,
+    lost,
+    no_connection,
+    no_reply,
+    reply,
+)
 from tests.unit.fake_time import Clock
 from tests.unit.parts import journals, kill, make_ledger
 
@@ -62,7 +72,7 @@ EITHER = {
 NOT_DONE = {
     "throttled": lambda: error("Throttling.User", x_acs_retry_after="700"),
     "busy": lambda: error("LastOperationNotFinished"),
-    "no connection": requests.ConnectTimeout,
+    "no connection": no_connection,
 }
 NOT_HERE = "InvalidDomainName.NoExist"
 ADD = "AddDomainRecord"

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import socket
-import ssl
 import urllib.parse
 import uuid
 from typing import Any
 
 import pytest
 import requests
-import urllib3.exceptions
 
 from certbot_dns_aliyun.alidns import call
 from certbot_dns_aliyun.alidns.errors import AlidnsError, Verdict
 from certbot_dns_aliyun.alidns.requests import add_record, delete_record, list_records
 from certbot_dns_aliyun.credentials.access_key import AccessKey
+from certbot_dns_aliyun.https import Reply
+from certbot_dns_aliyun.unanswered import Lost, MaybeDoneError, NotSent, NotSentError
 from tests.unit.fake_api import KEY_ID, SECRET, FakeApi, Fault, error, html, reply, response
 
 KEY = AccessKey(KEY_ID, SECRET)
@@ -89,17 +88,13 @@ def test_each_call_has_a_nonce_of_its_own(api: FakeApi) -> None:
 
 
 def test_everything_goes_into_the_body_over_https(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Session:
-        def post(self, url: str, **options: Any) -> requests.Response:
-            assert url == f"https://{HOST}/"
-            assert "Signature=" in options["data"].decode("ascii")
-            assert options["allow_redirects"] is False
-            assert options["stream"] is True
-            assert all(0 < seconds <= 15 for seconds in options["timeout"])
-            assert options.get("verify", True) is True
-            return reply(RecordId="1")
+    def exchange(method: str, url: str, *, body: bytes, headers: dict[str, str]) -> Reply:
+        assert (method, url) == ("POST", f"https://{HOST}/")
+        assert "Signature=" in body.decode("ascii")
+        assert headers == {"Content-Type": "application/x-www-form-urlencoded"}
+        return Reply(200, {}, b'{"RecordId": "1"}')
 
-    monkeypatch.setattr(call, "session", Session)
+    monkeypatch.setattr(call, "exchange", exchange)
     send()
 
 
@@ -162,43 +157,6 @@ def test_what_is_no_reply_of_the_api_is_unclear(api: FakeApi, instead: requests.
     assert caught.maybe_done
 
 
-def test_a_body_without_end_is_cut_off(api: FakeApi) -> None:
-    class Endless:
-        read_bytes = 0
-
-        def read(self, size: int, **_: Any) -> bytes:
-            self.read_bytes += size
-            return b"x" * size
-
-        read1 = read
-
-        def close(self) -> None:
-            pass
-
-    endless = response(200, b"")
-    endless.raw = Endless()
-    caught = failure(api, endless)
-    assert caught.code == "not from Alidns"
-    assert endless.raw.read_bytes < 32 * 1024 * 1024
-
-
-def test_a_body_that_trickles_is_cut_off(api: FakeApi) -> None:
-    class Trickle:
-        def read(self, size: int, **_: Any) -> bytes:
-            api.clock.sleep(1)
-            return b" "
-
-        read1 = read
-
-        def close(self) -> None:
-            pass
-
-    trickling = response(200, b"")
-    trickling.raw = Trickle()
-    assert failure(api, trickling).code == "no reply"
-    assert api.clock.elapsed < 30
-
-
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [
@@ -239,43 +197,25 @@ def test_how_far_the_clock_is_off_the_servers(
     assert caught.clock_offset == (None if offset is None else pytest.approx(offset, abs=1))
 
 
-URL = f"https://{HOST}/?AccessKeyId={KEY_ID}&Signature=abc"
-
-
-def wrapped(inner: Exception) -> urllib3.exceptions.MaxRetryError:
-    return urllib3.exceptions.MaxRetryError(None, URL, inner)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("raised", "code"),
-    [
-        (requests.ConnectTimeout(wrapped(OSError())), "no connection"),
-        (requests.ReadTimeout(URL), "no reply"),
-        (requests.ConnectionError(ConnectionResetError(104, URL)), "connection lost"),
-        (requests.exceptions.ChunkedEncodingError(URL), "connection lost"),
-        (urllib3.exceptions.ProtocolError(URL), "connection lost"),
-        (
-            requests.ConnectionError(
-                wrapped(urllib3.exceptions.NewConnectionError(None, "refused"))  # type: ignore[arg-type]
-            ),
-            "no connection",
-        ),
-        (requests.ConnectionError(wrapped(socket.gaierror(-2, "unknown"))), "no address"),
-        (
-            requests.exceptions.SSLError(wrapped(ssl.SSLCertVerificationError("self-signed"))),
-            "certificate refused",
-        ),
-        (requests.exceptions.SSLError(wrapped(ssl.SSLError("version"))), "TLS failed"),
-        (requests.exceptions.ProxyError(wrapped(OSError())), "proxy failed"),
-        (requests.exceptions.InvalidProxyURL(URL), "wrong set-up"),
-        (OSError(f"Could not find a suitable TLS CA certificate bundle, {URL}"), "wrong set-up"),
-    ],
-    ids=lambda what: what if isinstance(what, str) else type(what).__name__,
-)
-def test_what_went_wrong_on_the_way_is_told_apart(
-    api: FakeApi, raised: Exception, code: str
+@pytest.mark.parametrize("why", [*NotSent, *Lost])
+def test_a_call_without_a_reply_may_be_done_if_it_was_sent(
+    api: FakeApi, why: NotSent | Lost, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert failure(api, raised).code == code
+    caplog.set_level(logging.DEBUG)
+    if isinstance(why, Lost):
+        caught = failure(api, MaybeDoneError(why, detail="OPENSSL_REASON"))
+    else:
+        caught = failure(api, NotSentError(why, "all_proxy", "OPENSSL_REASON"))
+        assert caught.proxy == "all_proxy"
+    assert caught.code == why.value
+    assert caught.maybe_done == isinstance(why, Lost)
+    assert caught.verdict in ({Verdict.UNCLEAR} if caught.maybe_done else NOTHING_DONE)
+    state = "sent, may be done" if caught.maybe_done else "not sent"
+    line = f"Alidns AddDomainRecord example.com: {why.value}, OPENSSL_REASON ({state}, 0.05 s)"
+    assert [record.getMessage() for record in caplog.records] == [line]
+
+
+NOTHING_DONE = {Verdict.RETRY, Verdict.REFUSED}
 
 
 def test_nothing_secret_is_logged(api: FakeApi, caplog: pytest.LogCaptureFixture) -> None:

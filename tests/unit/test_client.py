@@ -14,7 +14,18 @@ from certbot_dns_aliyun.alidns.client import Added, Client
 from certbot_dns_aliyun.alidns.effort import PATIENCE, Effort
 from certbot_dns_aliyun.alidns.errors import AlidnsError, Verdict
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
-from tests.unit.fake_api import KEY_ID, SECRET, FakeApi, Fault, error, html, lost, no_reply, reply
+from tests.unit.fake_api import (
+    KEY_ID,
+    SECRET,
+    FakeApi,
+    Fault,
+    error,
+    html,
+    lost,
+    no_connection,
+    no_reply,
+    reply,
+)
 
 ZONE, RR, VALUE = "example.com", "_acme-challenge", "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
 ADD, DELETE, LIST = "AddDomainRecord", "DeleteDomainRecord", "DescribeDomainRecords"
@@ -33,7 +44,7 @@ REPEATABLE = [
     lambda: error("Throttling.User"),
     lambda: error("LastOperationNotFinished"),
     lambda: error("Brandnew.Throttling", 503),
-    requests.ConnectTimeout,
+    no_connection,
 ]
 Lost = Callable[[], "requests.Response | BaseException"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import sysconfig
@@ -12,15 +13,16 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-import requests
 
 from certbot_dns_aliyun.alidns.client import Client
 from certbot_dns_aliyun.alidns.effort import PATIENCE, Effort
 from certbot_dns_aliyun.alidns.errors import AlidnsError, Verdict
 from certbot_dns_aliyun.credentials import library
 from certbot_dns_aliyun.credentials.library import LibrarySource
+from certbot_dns_aliyun.https import Reply
+from certbot_dns_aliyun.unanswered import NotSent, NotSentError
 from tests.unit import fake_library
-from tests.unit.fake_api import FakeApi, Fault, error, response
+from tests.unit.fake_api import FakeApi, Fault, error
 from tests.unit.fake_library import Provider
 from tests.unit.fake_time import Clock
 
@@ -206,24 +208,27 @@ def test_a_call_is_repeated_with_another_key(
     assert used == ["CAIS00000000000000000001", "CAIS00000000000000000002"]
 
 
-class Session:
+class Exchange:
     """Answers the library's requests; keeps how they were sent."""
 
     def __init__(self, status: int = 200, body: bytes = b"{}", error: Exception | None = None):
         self.sent: list[tuple[str, str, dict[str, Any]]] = []
         self._answer = (status, body, error)
 
-    def request(self, method: str, url: str, **options: Any) -> requests.Response:
+    def __call__(self, method: str, url: str, **options: Any) -> Reply:
         self.sent.append((method, url, options))
         status, body, error = self._answer
         if error:
             raise error
-        return response(status, body)
+        return Reply(status, {}, body)
 
 
-def send(monkeypatch: pytest.MonkeyPatch, session: Session, **about: Any) -> Any:
+UNREACHABLE = NotSentError(NotSent.NO_CONNECTION)
+
+
+def send(monkeypatch: pytest.MonkeyPatch, exchange: Exchange, **about: Any) -> Any:
     """Sends as the library does while we use it."""
-    monkeypatch.setattr(library, "session", lambda: session)
+    monkeypatch.setattr(library, "exchange", exchange)
     with library._library():
         from Tea.core import TeaCore
 
@@ -234,55 +239,64 @@ def send(monkeypatch: pytest.MonkeyPatch, session: Session, **about: Any) -> Any
 
 
 def test_the_library_sends_through_our_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    session = Session(body=b"pong")
-    got = send(monkeypatch, session, Action="AssumeRole")
+    exchange = Exchange(body=b"pong")
+    got = send(monkeypatch, exchange, Action="AssumeRole")
     assert (got.status_code, got.body) == (200, b"pong")
-    ((method, url, options),) = session.sent
+    ((method, url, options),) = exchange.sent
     assert (method, url) == ("GET", "https://sts.aliyuncs.com/?Action=AssumeRole")
-    assert options["timeout"] == (1.0, 3.0)
-    assert options["allow_redirects"] is False
-    assert options["proxies"] is None
-
-
-def test_what_has_no_tls_goes_through_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    session = Session()
-    send(monkeypatch, session, host="100.100.100.200", protocol="http")
-    assert session.sent[0][2]["proxies"] == {"no_proxy": "100.100.100.200"}
+    assert (options["connecting"], options["replying"]) == (1.0, 3.0)
 
 
 @pytest.mark.parametrize(
-    ("session", "about", "verdict", "said"),
+    ("exchange", "said"),
     [
-        (Session(500), {}, Verdict.RETRY, "HTTP status 500"),
-        (Session(403, b'{"Code":"Throttling.User"}'), {}, Verdict.RETRY, "Throttling.User"),
+        (Exchange(), "Asked sts.aliyuncs.com: HTTP 200 (0.00 s)"),
+        (Exchange(403), "Asked sts.aliyuncs.com: HTTP 403 (0.00 s)"),
+        (Exchange(error=UNREACHABLE), "Asked sts.aliyuncs.com: no connection (0.00 s)"),
+    ],
+)
+def test_each_call_has_its_line_in_the_log_and_no_secret(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, exchange: Exchange, said: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with contextlib.suppress(AlidnsError):
+        send(monkeypatch, exchange, Signature="secret")
+    assert [record.getMessage() for record in caplog.records] == [said]
+
+
+@pytest.mark.parametrize(
+    ("exchange", "about", "verdict", "said"),
+    [
+        (Exchange(500), {}, Verdict.RETRY, "HTTP status 500"),
+        (Exchange(403, b'{"Code":"Throttling.User"}'), {}, Verdict.RETRY, "Throttling.User"),
         (
-            Session(403, b'{"Code":"NoPermission"}'),
+            Exchange(403, b'{"Code":"NoPermission"}'),
             {"RoleArn": "acs:ram::1:role/x"},
             Verdict.REFUSED,
             "NoPermission: sts:AssumeRole on acs:ram::1:role/x is not allowed",
         ),
-        (Session(404, b"\xff["), {}, Verdict.REFUSED, "HTTP status 404"),
-        (Session(404, b'{"Code":"\\nSTS.x"}'), {}, Verdict.REFUSED, "HTTP status 404"),
+        (Exchange(404, b"\xff["), {}, Verdict.REFUSED, "HTTP status 404"),
+        (Exchange(404, b'{"Code":"\\nSTS.x"}'), {}, Verdict.REFUSED, "HTTP status 404"),
         (
-            Session(404),
+            Exchange(404),
             {"host": "100.100.100.200", "protocol": "http"},
             Verdict.REFUSED,
             "the instance has no such role",
         ),
         (
-            Session(error=requests.ConnectTimeout()),
+            Exchange(error=UNREACHABLE),
             {"host": "100.100.100.200", "protocol": "http"},
             Verdict.REFUSED,
             "this machine is no ECS instance",
         ),
         (
-            Session(error=requests.ConnectTimeout()),
+            Exchange(error=UNREACHABLE),
             {"host": "localhost", "protocol": "http", "port": 8080},
             Verdict.RETRY,
             "localhost cannot be reached on port 8080",
         ),
         (
-            Session(error=requests.ConnectTimeout()),
+            Exchange(error=UNREACHABLE),
             {"host": "localhost", "protocol": "http"},
             Verdict.RETRY,
             "localhost cannot be reached on port 80",
@@ -291,13 +305,13 @@ def test_what_has_no_tls_goes_through_no_proxy(monkeypatch: pytest.MonkeyPatch) 
 )
 def test_what_goes_wrong_on_the_way_is_told_in_our_words(
     monkeypatch: pytest.MonkeyPatch,
-    session: Session,
+    exchange: Exchange,
     about: dict[str, Any],
     verdict: Verdict,
     said: str,
 ) -> None:
     with pytest.raises(AlidnsError) as caught:
-        send(monkeypatch, session, **about)
+        send(monkeypatch, exchange, **about)
     assert caught.value.verdict is verdict
     assert said in caught.value.because()[0]
 

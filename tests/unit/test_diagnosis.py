@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import Coroutine, Iterator, Sequence
-from types import SimpleNamespace
 from typing import Any, Callable
 
 import dns.dnssec
@@ -13,15 +10,15 @@ import dns.flags
 import dns.rdata
 import dns.rrset
 import pytest
-import requests
 
-from certbot_dns_aliyun import https
-from certbot_dns_aliyun.diagnosis import hints
+from certbot_dns_aliyun.diagnosis import authority, hints
 from certbot_dns_aliyun.diagnosis.authority import caa_identities
 from certbot_dns_aliyun.diagnosis.caa import CaaSet, Obstacle, objection, relevant
 from certbot_dns_aliyun.diagnosis.dnssec import Broken, Flaw, find_broken
 from certbot_dns_aliyun.diagnosis.refusal import Matter, Refusal
+from certbot_dns_aliyun.https import Reply
 from certbot_dns_aliyun.propagation.discovery import Discovery
+from certbot_dns_aliyun.unanswered import NotSent, NotSentError
 from tests.unit.fake_dns import Asked, Internet, Zone, lost, servfail
 from tests.unit.fake_time import Clock
 
@@ -352,16 +349,14 @@ def test_caa_records_that_the_ca_could_not_read(
 def test_what_the_directory_of_a_ca_says_that_caa_records_call_it(
     monkeypatch: pytest.MonkeyPatch, body: str, names: tuple[str, ...]
 ) -> None:
-    response = requests.Response()
-    response.raw = io.BytesIO(body.encode())
-    session = SimpleNamespace(get=lambda url, **_: contextlib.nullcontext(response))
-    monkeypatch.setattr(https, "session", lambda: session)
+    reply = Reply(200, {}, body.encode())
+    monkeypatch.setattr(authority, "exchange", lambda *_, **options: reply)
     assert caa_identities("https://ca.example/directory") == names
 
 
 def test_a_ca_that_cannot_be_reached_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def get(url: str, **_: Any) -> Any:
-        raise requests.ConnectionError
+    def exchange(*_: Any, **options: Any) -> Any:
+        raise NotSentError(NotSent.NO_CONNECTION)
 
-    monkeypatch.setattr(https, "session", lambda: SimpleNamespace(get=get))
+    monkeypatch.setattr(authority, "exchange", exchange)
     assert caa_identities("https://ca.example/directory") == ()

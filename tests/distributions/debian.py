@@ -12,6 +12,8 @@ CHECKOUT = Path(__file__).parents[2]
 BUILD = CHECKOUT / "build"
 MIRROR = "http://deb.debian.org/debian"
 PACKAGES = "certbot,ca-certificates,python3-pip"
+#: What one suite has besides, and does nothing until somebody sets it up.
+MORE_PACKAGES = {"trixie": ",openssl,openssl-provider-fips"}
 SUITES = ("bullseye", "bookworm", "trixie", "sid")
 #: What pip must not ask for there: it does not know the option.
 OLD_PIP = ("bullseye",)
@@ -24,7 +26,11 @@ def cached(suite: str) -> Path:
     if not (folder / "usr/bin/certbot").exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        command = ["mmdebstrap", "--variant=minbase", f"--include={PACKAGES}"]
+        command = [
+            "mmdebstrap",
+            "--variant=minbase",
+            f"--include={PACKAGES}{MORE_PACKAGES.get(suite, '')}",
+        ]
         command += ['--aptopt=APT::Install-Recommends "false"']
         # A mirror that has stood still for some weeks will do.
         command += ['--aptopt=Acquire::Check-Valid-Until "false"', suite, str(folder), MIRROR]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.end_to_end.helpers import assert_issued, assert_refused, screen
@@ -178,3 +180,32 @@ def test_somebody_who_sits_there_is_asked_for_the_file(world: World) -> None:
 def test_half_a_key_in_the_environment_is_no_key(world: World) -> None:
     env = {"ALIBABA_CLOUD_ACCESS_KEY_ID": a_key(world).id, **NO_METADATA}
     assert_refused(issue_without_file(world, **env), "No Alibaba Cloud credentials were found")
+
+
+#: A user whom the system does not know and who has no home, as OpenShift runs containers.
+HOMELESS = """
+import os, pwd
+
+def unknown(uid):
+    raise KeyError(uid)
+
+pwd.getpwuid = unknown
+os.environ.pop("HOME")
+"""
+
+
+def test_a_user_without_a_home(world: World, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(HOMELESS)
+    env = {"PYTHONPATH": str(tmp_path), **NO_METADATA}
+    outcome = issue_without_file(world, **env)
+    assert_refused(outcome, "no home folder for ~/.aliyun/config.json")
+    path = write_credentials_file(world, a_key(world), "elsewhere.ini")
+    outcome = issue_without_file(world, ALIBABA_CLOUD_CREDENTIALS_FILE=str(path), **env)
+    assert_issued(outcome, world, "example.com")
+
+
+def test_a_key_of_the_environment_that_no_call_can_carry(world: World) -> None:
+    env = {**variables(a_key(world)), **NO_METADATA}
+    env["ALIBABA_CLOUD_ACCESS_KEY_SECRET"] += "\udcff"
+    assert_refused(issue_without_file(world, **env), "a character that no key has")
+    assert not world.alidns.calls

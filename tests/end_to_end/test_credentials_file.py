@@ -5,7 +5,9 @@ None of it costs a call, and nothing of the file is ever shown.
 
 from __future__ import annotations
 
+import os
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -136,3 +138,33 @@ def test_a_file_that_others_may_read_is_warned_of_once(world: World) -> None:
     outcome = world.certbot.run(*world.certonly("example.com", ini=ini))
     assert_issued(outcome, world, "example.com")
     assert screen(outcome).count("Unsafe permissions") == 1
+
+
+@pytest.mark.newest
+def test_a_file_of_2_0_0_is_read_as_it_was(world: World) -> None:
+    text = "'dns_aliyun_access_key' = {id}# of certbot\ndns_aliyun_security_token =\n"
+    outcome = issue_with(world, text + 'dns_aliyun_access_key_secret = """{secret}""" # !\n')
+    assert_issued(outcome, world, "example.com")
+
+
+@pytest.mark.newest
+def test_keys_as_certbot_before_1_7_wanted_them(world: World) -> None:
+    outcome = issue_with(world, f"certbot_dns_aliyun:{KEY_LINE}certbot_dns_aliyun:{SECRET_LINE}")
+    assert_refused(outcome, "Line 1 may be meant to set dns_aliyun_access_key; correct its key.")
+
+
+@pytest.mark.newest
+def test_a_pipe_is_read_once_for_all_certificates(world: World) -> None:
+    """As ``certbot renew --dns-aliyun-credentials <(vault read …)``."""
+    ini = world.credentials_ini()
+    names = ["example.com", "www.example.com"]
+    for name in names:
+        assert_issued(world.certbot.run(*world.certonly(name, ini=ini)), world, name)
+    pipe = world.folder / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(ini.read_bytes(),))
+    writer.start()
+    outcome = world.certbot.run("renew", "--force-renewal", "--dns-aliyun-credentials", pipe)
+    writer.join(10)
+    for name in names:
+        assert_issued(outcome, world, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -19,6 +20,8 @@ from tests.end_to_end.kinds import (
     key_of,
     oidc,
     prepared_for,
+    write_cli_config,
+    write_home_file,
 )
 from tests.world import World
 from tests.world.cloud import Cloud
@@ -140,3 +143,24 @@ def test_an_instance_with_another_role_is_not_asked_by_imdsv1(world: World, kind
     outcome = issue(world, settings)
     assert_refused(outcome, "HTTP status 404: the instance has no such role")
     assert set(cloud.metadata.statuses()) == {200, 404}, "403 is for those who have no token"
+
+
+def test_a_command_of_a_profile_is_run_from_a_file_of_our_own_alone(world: World) -> None:
+    """It is run as the user who runs Certbot, most often root."""
+    key = world.add_key(Key(zone_policy("example.com")))
+    given = {"mode": "AK", "access_key_id": key.id, "access_key_secret": key.secret}
+    path = write_home_file(world, "given.json", json.dumps(given))
+    ran = world.folder / "ran"
+    command = f"sh -c 'touch {ran}; cat {path}'"
+    config = write_cli_config(world, certs={"mode": "External", "process_command": command})
+    before = config.read_text()
+
+    config.chmod(0o666)
+    outcome = issue(world, {"profile": "certs"})
+    assert_refused(outcome, f"others can change what it reads ({config} can be written by others)")
+    assert not ran.exists()
+
+    config.chmod(0o600)
+    assert_issued(issue(world, {"profile": "certs"}), world, "example.com")
+    assert ran.exists()
+    assert config.read_text() == before

@@ -13,7 +13,12 @@ from certbot_dns_aliyun.credentials.safe_file import ensure_safe
 #: A user and a group that are neither root nor those of the tests.
 SOMEBODY = 54321
 
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+
+def give_away(path: Path, user: int, group: int) -> None:
+    try:
+        os.chown(path, user, group, follow_symlinks=False)
+    except OSError:
+        pytest.skip("only root, outside of a user namespace, gives files away")
 
 
 @pytest.fixture
@@ -55,11 +60,10 @@ def test_a_folder_further_up_that_anybody_can_write_is_refused(path: Path) -> No
     assert refusal(path) == f"{path.parent.parent} can be written by others"
 
 
-@as_root
 @pytest.mark.parametrize("which", [".", "config.json"])
 def test_what_another_group_can_write_is_refused(path: Path, which: str) -> None:
     shared = path.parent / which
-    os.chown(shared, 0, SOMEBODY)
+    give_away(shared, 0, SOMEBODY)
     shared.chmod(0o770)
     assert refusal(path) == f"{shared} can be written by others"
 
@@ -70,12 +74,11 @@ def test_what_the_own_group_can_write_is_used(path: Path) -> None:
     ensure_safe(str(path))
 
 
-@as_root
 def test_what_belongs_to_another_user_is_refused(path: Path) -> None:
-    os.chown(path, SOMEBODY, 0)
+    give_away(path, SOMEBODY, 0)
     assert refusal(path) == f"{path} belongs to another user"
-    os.chown(path, 0, 0)
-    os.chown(path.parent, SOMEBODY, 0)
+    give_away(path, 0, 0)
+    give_away(path.parent, SOMEBODY, 0)
     assert refusal(path) == f"{path.parent} belongs to another user"
 
 
@@ -99,14 +102,41 @@ def test_a_link_into_a_folder_that_anybody_can_write_is_refused(path: Path, tmp_
     assert refusal(path) == f"{elsewhere} can be written by others"
 
 
-@as_root
+def test_a_link_that_lies_in_a_folder_that_anybody_can_write_is_refused(
+    path: Path, tmp_path: Path
+) -> None:
+    """Not the last link, nor the one that was named."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    elsewhere.chmod(0o777)
+    (elsewhere / "second").symlink_to(path.parent)
+    (path.parent.parent / "first").symlink_to("../elsewhere/second")
+    assert refusal(path.parent.parent / "first" / path.name) == (
+        f"{elsewhere} can be written by others"
+    )
+    elsewhere.chmod(0o755)
+    ensure_safe(str(path.parent.parent / "first" / path.name))
+
+
+def test_a_folder_further_up_that_belongs_to_another_user_is_refused(path: Path) -> None:
+    give_away(path.parent.parent, SOMEBODY, 0)
+    assert refusal(path) == f"{path.parent.parent} belongs to another user"
+
+
+def test_links_in_a_circle_are_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(OSError, match="Too many levels"):
+        ensure_safe(str(tmp_path / "a"))
+
+
 def test_a_link_of_another_user_is_refused(tmp_path: Path, path: Path) -> None:
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o1777)
     link = shared / "token"
     link.symlink_to(path)
-    os.chown(link, SOMEBODY, 0, follow_symlinks=False)
+    give_away(link, SOMEBODY, 0)
     assert refusal(link) == f"{link} belongs to another user"
 
 

@@ -103,6 +103,7 @@ setup(
         "dev": DEVELOPMENT,
     },
     entry_points={
+        "console_scripts": ["certbot-dns-aliyun = certbot_dns_aliyun.commands.main:main"],
         "certbot.plugins": ["dns-aliyun = certbot_dns_aliyun.dns_aliyun:Authenticator"],
     },
 )

@@ -12,6 +12,7 @@ import logging
 import random
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Callable, TypeVar
 
@@ -46,8 +47,8 @@ _NOTHING_DONE = (Verdict.NOT_HERE, Verdict.DENIED)
 #: Verdicts that another spelling of the zone's name may not get.
 _OF_THE_SPELLING = (Verdict.NOT_HERE, Verdict.DENIED)
 
-#: 20,000 records that contain one validation name's RR and value: no zone has them.
-_PAGES = 40
+#: 100,000 records that contain one RR and value, or are at validation names: no zone has them.
+_PAGES = 200
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,20 @@ class Added:
 
     record_id: str | None
     ours: bool
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A TXT record that the API lists.
+
+    :ivar rr: as the API spells it, in A-labels or U-labels
+    :ivar changed_at: when it was made, or changed last, in seconds since 1970; None if not told
+    """
+
+    record_id: str
+    rr: str
+    value: str
+    changed_at: float | None
 
 
 class Client:
@@ -139,26 +154,21 @@ class Client:
         """
         if not self.may_list(zone):
             return None
-        for page in range(1, _PAGES + 1):
-            try:
-                reply = self._persist(
-                    functools.partial(self._list, zone, rr, value, page, effort), zone, effort
-                )
-            except AlidnsError as error:
-                if error.verdict is not Verdict.DENIED:
-                    raise
-                logger.debug("The access key may not list the records of %s", zone)
-                self._unlistable.add(zone)
-                return None
-            records = _records(reply)
-            for record in records:
+        try:
+            for record in self._list_all(zone, rr, value, effort):
                 if _is(record, rr, value):
                     return _record_id(record)
-            total = reply.get("TotalCount")
-            known = isinstance(total, int) and page * requests.PAGE_SIZE >= total
-            if not records or known:
-                return None
+        except AlidnsError as error:
+            if error.verdict is not Verdict.DENIED:
+                raise
+            logger.debug("The access key may not list the records of %s", zone)
+            self._unlistable.add(zone)
         return None
+
+    def list_txt(self, zone: str, rr: str, effort: Effort, value: str = "") -> list[Listed]:
+        """List the TXT records whose RR and value contain some text, each once."""
+        found = (_listed(record) for record in self._list_all(zone, rr, value, effort))
+        return list({record.record_id: record for record in found if record}.values())
 
     def delete(self, zone: str, record_id: str, effort: Effort) -> bool:
         """Delete a record.
@@ -176,6 +186,18 @@ class Client:
             return True
 
         return self._persist(once, zone, effort)
+
+    def _list_all(self, zone: str, rr: str, value: str, effort: Effort) -> Iterator[dict[str, Any]]:
+        """Give the records of all pages, as the API has them."""
+        for page in range(1, _PAGES + 1):
+            reply = self._persist(
+                functools.partial(self._list, zone, rr, value, page, effort), zone, effort
+            )
+            records = _records(reply)
+            yield from records
+            total = reply.get("TotalCount")
+            if not records or (isinstance(total, int) and page * requests.PAGE_SIZE >= total):
+                return
 
     def _list(self, zone: str, rr: str, value: str, page: int, effort: Effort) -> dict[str, Any]:
         return self._send_about(
@@ -306,6 +328,20 @@ def _records(reply: dict[str, Any]) -> list[dict[str, Any]]:
     body = reply.get("DomainRecords")
     records = body.get("Record") if isinstance(body, dict) else None
     return [r for r in records if isinstance(r, dict)] if isinstance(records, list) else []
+
+
+def _listed(record: dict[str, Any]) -> Listed | None:
+    record_id, rr, value = _record_id(record), record.get("RR"), record.get("Value")
+    is_txt = str(record.get("Type", "")).upper() == "TXT"
+    if not (record_id and isinstance(rr, str) and isinstance(value, str) and is_txt):
+        return None
+    made, changed = (_seconds(record.get(f"{what}Timestamp")) for what in ("Create", "Update"))
+    return Listed(record_id, rr, value, max(made, changed or made) if made else None)
+
+
+def _seconds(milliseconds: object) -> float | None:
+    text = str(milliseconds)
+    return int(text) / 1000 if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
 def _is(record: dict[str, Any], rr: str, value: str) -> bool:

@@ -61,7 +61,8 @@ def list_records(zone: str, rr: str, value: str, page: int) -> Any:
     if "xn--" not in rr:
         request.set_RRKeyWord(rr)
     request.set_TypeKeyWord("TXT")
-    request.set_ValueKeyWord(value)
+    if value:
+        request.set_ValueKeyWord(value)
     request.set_PageNumber(page)
     request.set_PageSize(PAGE_SIZE)
     return request

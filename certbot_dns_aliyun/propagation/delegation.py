@@ -42,6 +42,11 @@ class BadChainError(Exception):
         self.chain = chain
         self.why = why
 
+    @property
+    def advice(self) -> str:
+        """What a person is told."""
+        return f"The CNAME records at {self.chain[0]} {self.why}: {self}; correct them."
+
 
 @dataclass(frozen=True)
 class Place:

@@ -76,6 +76,15 @@ class Journal:
             if journal._take_over():
                 yield journal
 
+    @classmethod
+    def of_living_runs(cls, work_dir: str) -> set[Line]:
+        """Give what runs that are under way may have in their zones."""
+        lines: set[Line] = set()
+        with contextlib.suppress(OSError):
+            for path in Path(work_dir, _FOLDER).glob("*" + _SUFFIX):
+                lines.update(cls(path)._lines_if_locked())
+        return lines
+
     def adding(self, lines: Iterable[Line], zone_is_known: bool = True) -> None:
         """Note records before they are added; returns when that is safely on disk.
 
@@ -157,6 +166,18 @@ class Journal:
             os.close(file)
             raise
         return file
+
+    def _lines_if_locked(self) -> set[Line]:
+        file = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            for text in os.read(file, _SIZE_LIMIT).split(b"\n"):
+                if text:
+                    self._replay(text)
+        finally:
+            os.close(file)
+        return set(self._open)
 
     def _take_over(self) -> bool:
         """Open, lock and read the file of a dead run; False if it lives, or has no such file."""

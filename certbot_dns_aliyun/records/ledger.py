@@ -229,7 +229,7 @@ class Ledger:
         try:
             places = self._find_places(entry.name)
         except BadChainError as error:
-            raise _bad_chain(error) from None
+            raise errors.PluginError(error.advice) from None
         refused = []
         for place in places:
             refusals = self._add_at(place, entry, effort)
@@ -253,7 +253,7 @@ class Ledger:
         try:
             further = self._place_by_resolver(place)
         except BadChainError as error:
-            raise _bad_chain(error) from None
+            raise errors.PluginError(error.advice) from None
         if further and further.is_of_esa_certificate:
             refuse_esa(further)
         return further
@@ -357,12 +357,6 @@ def _by_hand(entry: Entry) -> str:
         command = f"aliyun alidns DeleteDomainRecord --RecordId {entry.record_id}"
         return f"{where}record id {entry.record_id}, with `{command}`."
     return f"{where}in the Alibaba Cloud DNS console, https://dns.console.aliyun.com/."
-
-
-def _bad_chain(error: BadChainError) -> errors.PluginError:
-    return errors.PluginError(
-        f"The CNAME records at {error.chain[0]} {error.why}: {error}; correct them."
-    )
 
 
 def _cannot_add(place: Place, refusals: list[AlidnsError]) -> errors.PluginError:

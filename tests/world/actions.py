@@ -183,6 +183,7 @@ def _wire(zone: Zone, record: Record) -> Body:
         "RecordId": record.id,
         "TTL": record.ttl,
         "Weight": 1,
+        **({"CreateTimestamp": int(record.created_at * 1000)} if record.created_at else {}),
     }
 
 

@@ -103,6 +103,20 @@ class Certbot:
         self._running.append(run)
         return run
 
+    def plugin(
+        self, *arguments: Argument, env: Mapping[str, str] | None = None, timeout: float = 60.0
+    ) -> Outcome:
+        """Run the plugin's own command, `certbot-dns-aliyun`, to its end."""
+        return self.start_plugin(*arguments, env=env).wait(timeout)
+
+    def start_plugin(self, *arguments: Argument, env: Mapping[str, str] | None = None) -> Run:
+        command = [str(self.venv / "bin" / "certbot-dns-aliyun"), *map(str, arguments)]
+        # It writes no log; Certbot's may be there from before.
+        no_logs = self.home / "no logs"
+        run = Run(command, self._environment(env or {}), "", no_logs, self._check)
+        self._running.append(run)
+        return run
+
     def stop(self) -> None:
         for run in self._running:
             run.kill()

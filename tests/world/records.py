@@ -40,6 +40,7 @@ class Record:
     id: str = field(default_factory=lambda: str(next(_ids)))
     added_at: float = field(default_factory=time.monotonic)
     removed_at: float | None = None
+    created_at: float | None = field(default_factory=time.time)
 
     @property
     def alive(self) -> bool:

@@ -1,0 +1,78 @@
+"""What was given on the command line, checked and made into what the plugin's parts take."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from certbot import errors
+from certbot.compat import misc
+
+from certbot_dns_aliyun.credentials import settings as credentials
+from certbot_dns_aliyun.credentials.settings import Settings
+from certbot_dns_aliyun.names import is_possible, normal, to_ascii
+from certbot_dns_aliyun.propagation.discovery import parse_servers
+from certbot_dns_aliyun.propagation.public_dns import PublicDns
+
+_VALIDATION = "_acme-challenge."
+_DOMAIN = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})+", re.ASCII)
+
+
+class UsageError(Exception):
+    """Something on the command line, or the credentials file that it names, is of no use."""
+
+
+def validation_names(domains: Iterable[str]) -> list[str]:
+    """Give the validation names of what ``-d`` names, each once.
+
+    :raises UsageError: for what is no domain name
+    """
+    texts = [text.strip() for each in domains for text in each.split(",") if text.strip()]
+    names = [name_of(text[2:] if text.startswith("*.") else text) for text in texts]
+    return list(dict.fromkeys(_VALIDATION + name for name in names))
+
+
+def name_of(text: str) -> str:
+    """Give a domain name as DNS has it.
+
+    :raises UsageError: if it is none
+    """
+    try:
+        name = normal(to_ascii(text))
+    except UnicodeError:
+        name = ""
+    if not _DOMAIN.fullmatch(name) or not is_possible(_VALIDATION + name):
+        raise UsageError(f"{text!a} is not a domain name.")
+    return name
+
+
+def settings(file: str | None) -> Settings:
+    """Read the credentials.
+
+    :param file: the INI file; None for the default chain
+    :raises UsageError: if there are none, or they cannot be read
+    """
+    try:
+        return credentials.load(file) if file else credentials.without_file()
+    except errors.PluginError as error:
+        raise UsageError(str(error)) from None
+
+
+def public_dns(resolvers: str) -> PublicDns:
+    """Make what is to be asked about public DNS; it has to be closed.
+
+    :param resolvers: a list of resolvers; empty for the machine's own
+    :raises UsageError: if it lists something else
+    """
+    try:
+        return PublicDns(parse_servers(resolvers) if resolvers else ())
+    except ValueError as error:
+        raise UsageError(
+            f"--resolvers: {error} is not an address or a name that has one; list them as in "
+            "192.0.2.1,192.0.2.2:5353."
+        ) from None
+
+
+def folder(given: str | None, kind: str) -> str:
+    """Give Certbot's folder of a kind, "config" or "work"."""
+    return given or misc.get_default_folder(kind)

@@ -1,0 +1,35 @@
+"""Where the validation record of a name will stand, as a command tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from certbot import errors
+
+from certbot_dns_aliyun.propagation.delegation import BadChainError, Place
+from certbot_dns_aliyun.propagation.esa import refuse_esa
+from certbot_dns_aliyun.propagation.public_dns import PublicDns
+
+
+def place_of(dns: PublicDns, name: str) -> Place:
+    """Give the place that takes the record of a validation name.
+
+    :raises errors.PluginError: if there is none in which anybody would see it
+    """
+    try:
+        place = _likeliest(dns.places(name))
+    except BadChainError as error:
+        raise errors.PluginError(error.advice) from None
+    refuse_esa(place)
+    if place.zone is None:
+        why = place.unread or "public DNS knows no such domain"
+        raise errors.PluginError(
+            f"The zone of {place.name} is not known: {why}; name the zone with --zone."
+        )
+    return place
+
+
+def _likeliest(places: Sequence[Place]) -> Place:
+    """Where a wildcard's CNAME answers, the name itself is a place as well as its target."""
+    ours = [place for place in places if place.zone and not place.is_foreign]
+    return ours[0] if ours else places[0]

@@ -369,6 +369,20 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         ("could be asked from here, so",): "The fixed wait was too short, or the domain is "
         "delegated somewhere else.",
     },
+    "The command certbot-dns-aliyun": {
+        ("is not a domain name",): "``-d`` takes names as they stand in a certificate, and "
+        "``--zone`` zones as the console shows them.",
+        ("needs a name (-d) or a zone",): "The command would not know where to look.",
+        ("cannot be told: <why>",): "No name server told in which zone the record would stand. "
+        "Name the zone yourself, or have a look at the resolver.",
+        ("There is no policy for",): "The credentials file has sections, and none of them is for "
+        "that zone.",
+        ("needs --yes where nobody",): "In a script nobody can answer, so say yes beforehand.",
+        ("could not be listed", "Stale TXT records of"): "Why, is said behind the colon: see the "
+        "sentences above.",
+        ("stale TXT record",): "No error. `Stale records <commands/stale.rst>`_ says what counts "
+        "as one.",
+    },
     "Cleaning up": {
         (
             "<value> could not be removed",
@@ -423,13 +437,16 @@ FILLED_IN = {
     "telling.details": " (<code>)",
     "place.unread": "<reason>",
     "_names(watch)": "<name servers>",
-    "error.chain[0]": "<name>",
+    "self.chain[0]": "<name>",
+    "candidates[0]": "<zone>",
+    "text": "<text>",
+    "len(zone.stale)": "<number>",
     "type(error).__name__": "<fault>",
     "_install_command()": "<command>",
 }
 
 _SAYING = ("PluginError", "NotInstalledError", "sentence", "notify", "warning", "info")
-_NOT_SAID = ("add_parser_arguments", "more_info")
+_NOT_SAID = ("add_parser_arguments", "more_info", "parser")
 _FORMAT = re.compile(r"%[.\d]*[sdf]")
 
 INTRODUCTION = f"""

@@ -47,8 +47,10 @@ _NOTHING_DONE = (Verdict.NOT_HERE, Verdict.DENIED)
 #: Verdicts that another spelling of the zone's name may not get.
 _OF_THE_SPELLING = (Verdict.NOT_HERE, Verdict.DENIED)
 
-#: 100,000 records that contain one RR and value, or are at validation names: no zone has them.
-_PAGES = 200
+#: 20,000 records that contain one validation name's RR and value: no zone has them.
+_PAGES = 40
+#: Nor has one 100,000 at validation names.
+_ALL_PAGES = 200
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ class Client:
         if not self.may_list(zone):
             return None
         try:
-            for record in self._list_all(zone, rr, value, effort):
+            for record in self._list_all(zone, rr, value, _PAGES, effort):
                 if _is(record, rr, value):
                     return _record_id(record)
         except AlidnsError as error:
@@ -167,7 +169,7 @@ class Client:
 
     def list_txt(self, zone: str, rr: str, effort: Effort, value: str = "") -> list[Listed]:
         """List the TXT records whose RR and value contain some text, each once."""
-        found = (_listed(record) for record in self._list_all(zone, rr, value, effort))
+        found = (_listed(record) for record in self._list_all(zone, rr, value, _ALL_PAGES, effort))
         return list({record.record_id: record for record in found if record}.values())
 
     def delete(self, zone: str, record_id: str, effort: Effort) -> bool:
@@ -187,9 +189,11 @@ class Client:
 
         return self._persist(once, zone, effort)
 
-    def _list_all(self, zone: str, rr: str, value: str, effort: Effort) -> Iterator[dict[str, Any]]:
-        """Give the records of all pages, as the API has them."""
-        for page in range(1, _PAGES + 1):
+    def _list_all(
+        self, zone: str, rr: str, value: str, most: int, effort: Effort
+    ) -> Iterator[dict[str, Any]]:
+        """Give the records of all pages, or of so many at most, as the API has them."""
+        for page in range(1, most + 1):
             reply = self._persist(
                 functools.partial(self._list, zone, rr, value, page, effort), zone, effort
             )

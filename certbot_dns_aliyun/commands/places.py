@@ -24,7 +24,7 @@ def place_of(dns: PublicDns, name: str) -> Place:
     if place.zone is None:
         why = place.unread or "public DNS knows no such domain"
         raise errors.PluginError(
-            f"The zone of {place.name} is not known: {why}; name the zone with --zone."
+            f"The zone of {place.name} cannot be told: {why}; name it with --zone."
         )
     return place
 

@@ -65,7 +65,7 @@ def test_each_account_gets_its_own(world: World) -> None:
 def test_a_name_that_public_dns_does_not_know(world: World) -> None:
     outcome = world.certbot.plugin("policy", "-d", "nowhere.invalid", "-d", "example.com")
     assert outcome.returncode == 1
-    assert "name the zone with --zone" in screen(outcome)
+    assert "name it with --zone" in screen(outcome)
     assert json.loads(outcome.stdout)["Statement"][0]["Resource"].endswith("/example.com")
 
 

@@ -62,6 +62,9 @@ def test_certbot_finds_the_plugin_by_its_old_name(wheel: dict[str, bytes]) -> No
     assert dict(entry_points["certbot.plugins"]) == {
         "dns-aliyun": "certbot_dns_aliyun.dns_aliyun:Authenticator"
     }
+    assert dict(entry_points["console_scripts"]) == {
+        "certbot-dns-aliyun": "certbot_dns_aliyun.commands.main:main"
+    }
 
 
 def test_a_user_installs_no_tool_of_ours(metadata: Message) -> None:

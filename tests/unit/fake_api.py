@@ -143,7 +143,7 @@ class FakeApi:
 
     def _list(self, zone: list[Record], parameters: dict[str, str]) -> requests.Response:
         rr = parameters.get("RRKeyWord", "").lower()
-        value = parameters["ValueKeyWord"].lower()
+        value = parameters.get("ValueKeyWord", "").lower()
         found = [
             {"RecordId": r.id, "RR": r.rr, "Type": r.type, "Value": r.value, "Status": "ENABLE"}
             for r in reversed(zone)

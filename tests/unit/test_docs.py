@@ -19,7 +19,8 @@ from certbot_dns_aliyun.dns_aliyun import Authenticator
 
 ROOT = Path(__file__).resolve().parents[2]
 READMES = ["README.rst", "README.zh-CN.rst"]
-PAGES = [*READMES, "CHANGELOG.rst", *(f"docs/{page.name}" for page in ROOT.glob("docs/*.rst"))]
+IN_DOCS = [str(page.relative_to(ROOT)) for page in ROOT.glob("docs/**/*.rst")]
+PAGES = [*READMES, "CHANGELOG.rst", *IN_DOCS]
 
 
 def text_of(page: str) -> str:

@@ -1,0 +1,186 @@
+"""The parts of the command ``certbot-dns-aliyun``."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from certbot_dns_aliyun.alidns.client import Client, Listed
+from certbot_dns_aliyun.alidns.effort import Effort
+from certbot_dns_aliyun.commands import inputs, main, policy, stale
+from certbot_dns_aliyun.commands.places import place_of
+from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
+from certbot_dns_aliyun.propagation.delegation import BadChainError, Place
+from certbot_dns_aliyun.propagation.question import NameServer
+from certbot_dns_aliyun.records.journal import Journal, Line
+from tests.unit.fake_api import KEY_ID, SECRET, FakeApi
+from tests.unit.parts import kill
+
+DIGEST = "a" * 43
+ALIDNS = (NameServer("dns1.hichina.com", "192.0.2.1"),)
+OTHERS = (NameServer("ns1.provider.example", "192.0.2.2"),)
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """The command sets the logging of its process up."""
+    logger, root = logging.getLogger("certbot_dns_aliyun"), logging.getLogger()
+    before = logger.handlers[:], logger.propagate, logger.level, root.handlers[:]
+    yield
+    logger.handlers[:], logger.propagate, level, root.handlers[:] = before
+    logger.setLevel(level)
+
+
+@pytest.mark.parametrize(
+    ("rr", "value", "is_one"),
+    [
+        ("_acme-challenge", DIGEST, True),
+        ("_ACME-Challenge.www", DIGEST, True),
+        ("a._acme-challenge", DIGEST, True),
+        ("_acme-challenge.例子", DIGEST, True),
+        ("_acme-challenge", DIGEST[1:], False),
+        ("_acme-challenge", DIGEST + "a", False),
+        ("_acme-challenge", DIGEST[1:] + "+", False),
+        ("_acme-challenge", DIGEST[1:] + "\n", False),
+        ("x_acme-challenge", DIGEST, False),
+        ("_acme-challenge1", DIGEST, False),
+        ("@", DIGEST, False),
+        ("_acme-challenge.\x1b[2J", DIGEST, False),
+    ],
+)
+def test_what_looks_like_a_validation_record(rr: str, value: str, is_one: bool) -> None:
+    assert stale.is_validation(Listed("1", rr, value, 0.0)) is is_one
+
+
+def test_all_pages_are_listed_with_their_times(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time is that of the last change, where the API tells both."""
+    times: list[dict[str, Any]] = [
+        {"CreateTimestamp": 1000, "UpdateTimestamp": 5000},
+        {"CreateTimestamp": "2000"},
+        {"UpdateTimestamp": 3000},
+        {"CreateTimestamp": "soon"},
+    ]
+    api.zones["example.com"] = []
+    for number in range(1001):
+        api.add("example.com", "_acme-challenge", f"{number:043d}")
+    api.add("example.com", "www", DIGEST)
+    list_them = api._list
+
+    def list_with_times(zone: Any, parameters: dict[str, str]) -> Any:
+        response = list_them(zone, parameters)
+        body = json.loads(response.raw.read())
+        for record, more in zip(body["DomainRecords"]["Record"], times):
+            record.update(more)
+        response.raw = io.BytesIO(json.dumps(body).encode())
+        return response
+
+    monkeypatch.setattr(api, "_list", list_with_times)
+    client = Client(KeySource(AccessKey(KEY_ID, SECRET), "file"), "api.example")
+    listed = client.list_txt("example.com", "_acme-challenge", Effort())
+    assert len({record.record_id for record in listed}) == len(listed) == 1001
+    assert [record.changed_at for record in listed[:5]] == [5.0, 2.0, None, None, None]
+    assert api.actions() == ["DescribeDomainRecords"] * 3
+
+
+def test_the_journals_of_living_runs_alone_tell_what_is_in_use(tmp_path: Path) -> None:
+    work_dir = str(tmp_path)
+    mine, dead = Line("example.com", "_acme-challenge", "a"), Line("example.com", "b", "b")
+    assert Journal.of_living_runs(work_dir) == set()
+    living, killed = Journal.of_this_run(work_dir), Journal.of_this_run(work_dir)
+    living.adding([mine, Line("example.com", "gone", "c")])
+    living.gone(Line("example.com", "gone", "c"))
+    killed.adding([dead])
+    kill(killed)
+    assert Journal.of_living_runs(work_dir) == {mine}
+    assert [list(j.open_lines) for j in Journal.abandoned(work_dir)] == [[dead]]
+    living.close()
+
+
+class FakeDns:
+    def __init__(self, *places: Place, error: BadChainError | None = None) -> None:
+        self._places = list(places)
+        self._error = error
+
+    def places(self, name: str) -> list[Place]:
+        if self._error:
+            raise self._error
+        return self._places
+
+
+NAME = "_acme-challenge.example.com"
+AT_ALIDNS = Place("a.example.net", "example.net", ALIDNS, (NAME, "a.example.net"))
+ELSEWHERE = Place(NAME, "example.com", OTHERS, (NAME,))
+
+
+def test_a_place_at_alibaba_cloud_goes_before_one_elsewhere() -> None:
+    dns: Any = FakeDns(ELSEWHERE, AT_ALIDNS)
+    assert place_of(dns, NAME) is AT_ALIDNS
+    dns = FakeDns(ELSEWHERE)
+    assert place_of(dns, NAME) is ELSEWHERE
+
+
+@pytest.mark.parametrize(
+    ("dns", "words"),
+    [
+        (FakeDns(Place(NAME, None, (), (NAME,))), "public DNS knows no such domain"),
+        (FakeDns(Place(NAME, None, (), (NAME,), unread="port 53 is closed")), "port 53 is closed"),
+        (FakeDns(error=BadChainError([NAME, NAME])), "lead in a circle"),
+        (
+            FakeDns(
+                Place(NAME, "example.com", (NameServer("a.atrustdns.com", "192.0.2.3"),), (NAME,))
+            ),
+            "served by Alibaba Cloud ESA",
+        ),
+    ],
+)
+def test_a_name_without_a_place(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], dns: Any, words: str
+) -> None:
+    dns.look_up, dns.close = list, lambda: None
+    monkeypatch.setattr(inputs, "public_dns", lambda resolvers: dns)
+    assert main.main(["policy", "-d", "example.com"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert words in err
+
+
+def test_names_as_certbot_takes_them() -> None:
+    given = ["example.com,*.example.com, WWW.example.com.", "例子.com"]
+    assert inputs.validation_names(given) == [
+        "_acme-challenge.example.com",
+        "_acme-challenge.www.example.com",
+        "_acme-challenge.xn--fsqu00a.com",
+    ]
+
+
+def test_a_file_without_an_account_for_a_zone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "aliyun.ini"
+    file.write_text(
+        "[example.org]\n"
+        f"dns_aliyun_access_key = {KEY_ID}\ndns_aliyun_access_key_secret = {SECRET}\n"
+    )
+    command = ["policy", "--credentials", str(file), "--zone", "example.org", "--zone"]
+    assert main.main([*command, "a.example.org"]) == 0
+    capsys.readouterr()
+    assert main.main([*command, "example.com"]) == 1
+    out, err = capsys.readouterr()
+    assert "example.com" not in out
+    assert "There is no policy for example.com: " in err
+
+
+def test_an_interrupt_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(options: Any) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(policy, "run", run)
+    assert main.main(["policy", "--zone", "example.com"]) == 130

@@ -108,6 +108,7 @@ class Run:
         ledger.recover(self._recovering)
         if not self._insists:
             self._refuse_esa(name for _, name, _ in records)
+        ledger.refuse(name for _, name, _ in records)
         ledger.plan((name, value) for _, name, value in records)
 
     def _refuse_esa(self, names: Iterable[str]) -> None:
@@ -134,6 +135,7 @@ class Run:
                 self._work_dir,
                 self._dns.is_public_zone,
                 self._dns.place_by_resolver,
+                display_util.notify,
             )
         return self._ledger
 
@@ -153,7 +155,7 @@ class Run:
             place = self._dns.places(name)[0]
         except BadChainError:
             return True
-        return len(place.chain) > 1 or bool(place.unread)
+        return place.is_led or bool(place.unread)
 
     def wait_until_served(
         self, longest: float, blind: float, alidns_alone: bool, quiet: bool = False

@@ -220,6 +220,9 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         ("is not valid JSON",): "An INI value is one line, so a policy must stand on one line.",
         ("not named by a domain",): "A section that holds keys of this plugin is for a zone: "
         "``[example.org]``. Other tools want a ``[default]``; here it goes.",
+        ("lists something that is no name", "put it into the section whose"): "The list is for "
+        "names in the section's own zone, those that CNAMEs of others may lead to: "
+        "`delegation <delegation.rst>`_.",
         ("has two sections",): "``[例子.com]`` and ``[xn--fsqu00a.com]`` are the same zone.",
         (
             "did you mean",
@@ -248,6 +251,23 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         "names), or to a name that no zone at Alibaba Cloud DNS can hold: one with a blank, say, a "
         "slash, or a dot within a label. They are shown in their order. Correct the last one, so "
         "that it names a name at which the TXT record can stand.",
+        ("must not choose which name",): "Whoever sets the CNAME chooses the name, and the name is "
+        "yours: a TXT record there would take the place of a wildcard, or stand among records that "
+        "are for something else. Nothing was added. A line with an asterisk, as in "
+        "``*.acme.example.net``, is for all names below. `Delegation <delegation.rst>`_ says who "
+        "controls what, and which names need no line.",
+        ("must not choose what is written",): "The file has a section for each of two parties, and "
+        "the CNAME of the one leads into a zone of the other. The section of the zone that takes "
+        "the record is where the line belongs: `credentials <credentials.rst>`_. Nothing was "
+        "added.",
+        ("could not be seen either",): "It follows the reason where neither name servers nor the "
+        "API tell whether the name is in use. The line makes that unnecessary; so does port 53, or "
+        "a key that may call DescribeDomainRecords.",
+        ("Because of a CNAME record",): "No error. It is said of each CNAME, so that you see what "
+        "others let the plugin write, and where.",
+        ("is not believed: over TCP",): "A warning. Packets of UDP are easy to forge, connections "
+        "are not; so an answer with a CNAME is asked for again over TCP. If nobody forges, the "
+        "zone's name servers are not of one mind, as they may be for a while after a change.",
         ("in no zone that could hold",): "The name that the CNAME leads to has one label or none.",
         ("Or remove the CNAME record",): "It follows the reason where a CNAME leads from the "
         "``_acme-challenge`` name to a zone that does not take the record.",
@@ -433,6 +453,15 @@ FILLED_IN = {
     "_by_hand(entry)": "",
     "zone if place.is_foreign else ''": "",
     "or_else": "raise --dns-aliyun-wait-limit",
+    "TARGETS": "delegation_targets",
+    "own.zone": "<zone>",
+    "other.zone": "<zone>",
+    "place.chain[0]": "<name>",
+    "place.chain[-2]": "<name>",
+    "cname": "The CNAME record at <name> leads to <name> (<chain>)",
+    "who": "who controls <zone>",
+    "line": "If that is meant, add `dns_aliyun_delegation_targets = <name>` to <file>",
+    "doubt": "",
     "led": "",
     "telling.details": " (<code>)",
     "place.unread": "<reason>",
@@ -445,7 +474,7 @@ FILLED_IN = {
     "_install_command()": "<command>",
 }
 
-_SAYING = ("PluginError", "NotInstalledError", "sentence", "notify", "warning", "info")
+_SAYING = ("PluginError", "NotInstalledError", "sentence", "notify", "_notify", "warning", "info")
 _NOT_SAID = ("add_parser_arguments", "more_info", "parser")
 _FORMAT = re.compile(r"%[.\d]*[sdf]")
 

@@ -25,7 +25,7 @@ from certbot_dns_aliyun.alidns.errors import PASSING, AlidnsError, Verdict
 from certbot_dns_aliyun.alidns.pace import Rate, ZoneGate
 from certbot_dns_aliyun.credentials.access_key import KeySource
 from certbot_dns_aliyun.journeys import CONNECTIONS
-from certbot_dns_aliyun.names import is_spelled, to_unicode
+from certbot_dns_aliyun.names import full_name, is_spelled, to_ascii, to_unicode
 
 logger = logging.getLogger(__name__)
 
@@ -172,6 +172,17 @@ class Client:
         found = (_listed(record) for record in self._list_all(zone, rr, value, _ALL_PAGES, effort))
         return list({record.record_id: record for record in found if record}.values())
 
+    def everything(self, zone: str, effort: Effort) -> list[tuple[str, str, str]]:
+        """Give owner, type and value of each record of a zone."""
+        try:
+            return [
+                (_owner(record, zone), str(record.get("Type", "")).upper(), str(record["Value"]))
+                for record in self._pages(zone, requests.list_all_records, _ALL_PAGES, effort)
+                if "Value" in record
+            ]
+        except AlidnsError as error:
+            raise error.with_(zone=zone, maybe_done=False) from None
+
     def delete(self, zone: str, record_id: str, effort: Effort) -> bool:
         """Delete a record.
 
@@ -192,21 +203,26 @@ class Client:
     def _list_all(
         self, zone: str, rr: str, value: str, most: int, effort: Effort
     ) -> Iterator[dict[str, Any]]:
+        return self._pages(
+            zone,
+            lambda spelled, page: requests.list_records(spelled, rr, value, page),
+            most,
+            effort,
+        )
+
+    def _pages(
+        self, zone: str, request: Callable[[str, int], Any], most: int, effort: Effort
+    ) -> Iterator[dict[str, Any]]:
         """Give the records of all pages, or of so many at most, as the API has them."""
         for page in range(1, most + 1):
-            reply = self._persist(
-                functools.partial(self._list, zone, rr, value, page, effort), zone, effort
-            )
+            of_page = functools.partial(_of_page, request, page)
+            once = functools.partial(self._send_about, zone, of_page, effort)
+            reply = self._persist(once, zone, effort)
             records = _records(reply)
             yield from records
             total = reply.get("TotalCount")
             if not records or (isinstance(total, int) and page * requests.PAGE_SIZE >= total):
                 return
-
-    def _list(self, zone: str, rr: str, value: str, page: int, effort: Effort) -> dict[str, Any]:
-        return self._send_about(
-            zone, lambda spelled: requests.list_records(spelled, rr, value, page), effort
-        )
 
     def _write(
         self, zone: str, request: Callable[[str], Any], effort: Effort, is_add: bool = False
@@ -346,6 +362,18 @@ def _listed(record: dict[str, Any]) -> Listed | None:
 def _seconds(milliseconds: object) -> float | None:
     text = str(milliseconds)
     return int(text) / 1000 if text.isascii() and text.isdigit() and len(text) < 16 else None
+
+
+def _of_page(request: Callable[[str, int], Any], page: int, spelled: str) -> Any:
+    return request(spelled, page)
+
+
+def _owner(record: dict[str, Any], zone: str) -> str:
+    """Give the name at which a record stands; nothing where it can be none."""
+    try:
+        return full_name(to_ascii(str(record.get("RR", ""))), zone)
+    except UnicodeError:
+        return ""
 
 
 def _is(record: dict[str, Any], rr: str, value: str) -> bool:

@@ -10,10 +10,13 @@ from certbot_dns_aliyun.credentials.settings import Account, Settings
 
 
 class Clients:
-    """One client an account, made when a zone of that account is first met."""
+    """One client an account, made when a zone of that account is first met.
+
+    :ivar settings: which account is for which zones
+    """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self.settings = settings
         self._clients: dict[Account, Client] = {}
         self._lock = threading.Lock()
 
@@ -22,7 +25,7 @@ class Clients:
 
         :raises AlidnsError: if the credentials file has no account for it
         """
-        account = self._settings.account_for(zone)
+        account = self.settings.account_for(zone)
         if account is None:
             raise AlidnsError("no account", zone=zone)
         with self._lock:

@@ -1,4 +1,4 @@
-"""The three calls that this plugin makes, as the SDK's request objects.
+"""The calls that this plugin makes, as the SDK's request objects.
 
 Each attempt takes a new object: signing writes nonce, time and signature into it.
 """
@@ -56,13 +56,19 @@ def list_records(zone: str, rr: str, value: str, page: int) -> Any:
     paging, and the same on old and new versions of the API. The caller compares exactly.
     An RR with an A-label may be listed as U-label, so the value alone is searched for then.
     """
-    request = DescribeDomainRecordsRequest()
-    request.set_DomainName(zone)
+    request = list_all_records(zone, page)
     if "xn--" not in rr:
         request.set_RRKeyWord(rr)
     request.set_TypeKeyWord("TXT")
     if value:
         request.set_ValueKeyWord(value)
+    return request
+
+
+def list_all_records(zone: str, page: int) -> Any:
+    """https://help.aliyun.com/document_detail/29776.html"""
+    request = DescribeDomainRecordsRequest()
+    request.set_DomainName(zone)
     request.set_PageNumber(page)
     request.set_PageSize(PAGE_SIZE)
     return request

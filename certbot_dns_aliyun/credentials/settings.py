@@ -19,7 +19,10 @@ logger = logging.getLogger(__name__)
 #: https://help.aliyun.com/en/dns/api-alidns-2015-01-09-endpoint
 DEFAULT_ENDPOINT = "alidns.aliyuncs.com"
 
-_KNOWN = frozenset(PREFIX + name for name in {*kinds.SETTINGS, *kinds.ALIASES, "endpoint"})
+#: The setting that lists names which CNAMEs may lead to, whoever sets them.
+TARGETS = "delegation_targets"
+
+_KNOWN = frozenset(PREFIX + name for name in {*kinds.SETTINGS, *kinds.ALIASES, "endpoint", TARGETS})
 
 #: What a setting must look like, and an example or a description of it.
 #: https://help.aliyun.com/document_detail/371864.html
@@ -49,11 +52,23 @@ class Account:
     :param zone: the zone; empty for all that have no account of their own
     :param source: gives the access key for each call
     :param endpoint: host of the API, with a port after a colon if it is not 443
+    :param targets: names that CNAMEs may lead to, though something else stands there or another
+        section covers where they come from; ``*.example`` for all below ``example``
+    :param where: the file, and the section in it; empty if there is none
     """
 
     zone: str
     source: KeySource
     endpoint: str = DEFAULT_ENDPOINT
+    targets: tuple[str, ...] = ()
+    where: str = ""
+
+    def lists(self, name: str) -> bool:
+        """Tell whether a name is one of the targets."""
+        return any(
+            name.endswith(target[1:]) if target.startswith("*.") else name == target
+            for target in self.targets
+        )
 
 
 @dataclass(frozen=True)
@@ -83,8 +98,16 @@ def load(path: str) -> Settings:
     """
     top, *sections = ini_file.read(path)
     settings = _settings(path, path, top)
+    targets = _targets(path, settings, "")
+    if targets and not settings:
+        raise errors.PluginError(
+            f"{PREFIX}{TARGETS} stands before the first section of {path}, where there are no "
+            "credentials; put it into the section whose zone the names are in."
+        )
     endpoint = _endpoint(path, settings.pop("endpoint", DEFAULT_ENDPOINT))
-    accounts = [Account("", _source(settings, path, [top]), endpoint)] if settings else []
+    accounts = []
+    if settings:
+        accounts.append(Account("", _source(settings, path, [top]), endpoint, targets, path))
     for section in sections:
         if _is_account(section):
             accounts.append(_account_of_section(path, section, endpoint))
@@ -126,8 +149,35 @@ def _account_of_section(path: str, section: ini_file.Section, endpoint: str) -> 
         )
     where = f"section [{zone}] of {path}"
     settings = _settings(path, where, section)
+    targets = _targets(where, settings, zone)
     endpoint = _endpoint(where, settings.pop("endpoint", endpoint))
-    return Account(zone, _source(settings, where, [section]), endpoint)
+    return Account(zone, _source(settings, where, [section]), endpoint, targets, where)
+
+
+def _targets(where: str, settings: dict[str, str], zone: str) -> tuple[str, ...]:
+    """Take the names that CNAMEs may lead to out of settings."""
+    names = settings.pop(TARGETS, "").replace(",", " ").split()
+    targets = tuple(map(_target, names))
+    for name, target in zip(names, targets):
+        bare = target[2:] if target.startswith("*.") else target
+        if not _DOMAIN.fullmatch(bare):
+            raise errors.PluginError(
+                f"{PREFIX}{TARGETS} in {where} lists something that is no name; list names as in "
+                "shop.acme.example.net, *.acme.example.net."
+            )
+        if zone and not is_within(bare, zone):
+            raise errors.PluginError(
+                f"{PREFIX}{TARGETS} in {where} lists {name}, which is not in {zone}; put it into "
+                "the section whose zone it is in."
+            )
+    return targets
+
+
+def _target(name: str) -> str:
+    try:
+        return to_ascii(name).rstrip(".")
+    except UnicodeError:
+        return ""
 
 
 def _source(settings: dict[str, str], where: str, sections: list[ini_file.Section]) -> KeySource:

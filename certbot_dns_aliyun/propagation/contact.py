@@ -26,6 +26,8 @@ _SHORTEST_TIMEOUT = 0.1
 _LONGEST_TIMEOUT = 3.0
 #: Seconds between two looks whether that has changed.
 _GLANCE = 0.1
+#: Seconds for an answer that has to come over TCP: time for one packet that is lost.
+_TCP_TIMEOUT = 2.0
 #: The next way after each, and the questions in a row that one fails before: few where there was no
 #: answer yet, more where the loss of some is the likelier reason.
 _NEXT = {Way.UDP: Way.TCP, Way.TCP: Way.PLAIN, Way.PLAIN: Way.UDP}
@@ -44,6 +46,7 @@ class Contact:
     :ivar is_followed: whether somebody asks it often already
     :ivar intercepted: whether something in between answers in its place; None if that is not known
     :ivar probe: the finding out of that, while it is under way
+    :ivar lacks_tcp: whether it did not answer over TCP when it had to
     """
 
     def __init__(self, server: NameServer, traffic: Traffic) -> None:
@@ -55,6 +58,7 @@ class Contact:
         self.is_followed = False
         self.intercepted: bool | None = None
         self.probe: asyncio.Task[Outcome | None] | None = None
+        self.lacks_tcp = False
         self._traffic = traffic
         self._round_trip = RoundTrip()
         self._failed = 0
@@ -97,6 +101,17 @@ class Contact:
         if reply.outcome is Outcome.CUT:
             whole = await self._question(name, kind, Way.TCP, recursive)
             return whole if whole.is_answer else reply
+        return reply
+
+    async def ask_over_tcp(
+        self, name: str, kind: dns.rdatatype.RdataType = dns.rdatatype.TXT
+    ) -> Reply:
+        """Ask once over TCP, unless that did not work before."""
+        if self.lacks_tcp:
+            return Reply(Outcome.SILENT)
+        async with self._traffic.question(self.server.address):
+            reply = await ask(self.server, name, kind, _TCP_TIMEOUT, Way.TCP)
+        self.lacks_tcp = not reply.is_answer
         return reply
 
     async def _question(

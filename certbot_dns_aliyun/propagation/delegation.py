@@ -6,6 +6,7 @@ resolver names none (a zone delegated minutes ago), from the top-level domain's 
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,9 +15,12 @@ import dns.rdatatype
 
 from certbot_dns_aliyun.names import LONGEST_NAME, is_plain, is_within
 from certbot_dns_aliyun.propagation.discovery import Discovery
-from certbot_dns_aliyun.propagation.inquiry import UnreadError, first_useful
+from certbot_dns_aliyun.propagation.inquiry import UnreadError, first_useful, over_tcp
 from certbot_dns_aliyun.propagation.listing import listed
 from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply
+from certbot_dns_aliyun.propagation.target import Use, read_use
+
+logger = logging.getLogger(__name__)
 
 #: CNAMEs in a row that are followed; CAs follow about as many.
 _LONGEST_CHAIN = 8
@@ -59,6 +63,9 @@ class Place:
     :ivar is_absent: whether the top-level domain's servers say that there is no such zone
     :ivar unread: why it is not known whether a CNAME stands at the name; empty if that is known
     :ivar is_hearsay: whether a CNAME on the way is known from a resolver alone
+    :ivar is_unconfirmed: whether no name server has confirmed a CNAME on the way over TCP
+    :ivar led_by: the zone of the last CNAME on the way, as far as it is known
+    :ivar use: what the name is used for, where a CNAME leads to it; None if that is not known
     """
 
     name: str
@@ -68,6 +75,14 @@ class Place:
     is_absent: bool = False
     unread: str = ""
     is_hearsay: bool = False
+    is_unconfirmed: bool = False
+    led_by: str = ""
+    use: Use | None = None
+
+    @property
+    def is_led(self) -> bool:
+        """Whether a CNAME leads to the name."""
+        return len(self.chain) > 1
 
     @property
     def is_foreign(self) -> bool:
@@ -129,24 +144,44 @@ async def place_by_resolver(discovery: Discovery, unread: Place) -> Place | None
 
 async def _follow(discovery: Discovery, chain: list[str]) -> list[Place]:
     places: list[Place] = []
-    name = chain[-1]
+    name, led_by, is_unconfirmed = chain[-1], "", False
     while True:
         found = await _locate(discovery, name)
         zone, servers, reply = found.zone, found.servers, found.reply
-        place = Place(name, zone, tuple(servers) if zone else (), tuple(chain))
+        place = Place(
+            name,
+            zone,
+            tuple(servers) if zone else (),
+            tuple(chain),
+            is_unconfirmed=is_unconfirmed,
+            led_by=led_by,
+        )
         if reply is None:
             return [*places, replace(place, unread=found.unread)]
-        if reply.alias_of is None:
-            return [*places, replace(place, is_absent=zone is None)]
-        if zone and await _is_from_wildcard(discovery, zone, servers, name, reply.alias_of):
+        confirmed = None
+        if reply.alias_of is not None or place.is_led:
+            confirmed = await _confirm(discovery, found, name, reply)
+            reply = confirmed or reply
+        if zone is None and reply.alias_of is None:
+            return [*places, replace(place, is_absent=True)]
+        if zone and (
+            reply.alias_of is None
+            or await _is_from_wildcard(discovery, zone, servers, name, reply.alias_of)
+        ):
+            if place.is_led:
+                use = await read_use(discovery, zone, servers, name, reply)
+                place = replace(place, use=use)
             places.append(place)
+        if reply.alias_of is None:
+            return places
         try:
             chain = _longer(chain, reply.alias_of)
         except BadChainError:
             if places:
                 return places
             raise
-        name = chain[-1]
+        is_unconfirmed |= confirmed is None
+        name, led_by = chain[-1], zone or ""
 
 
 def _longer(chain: Sequence[str], target: str) -> list[str]:
@@ -161,6 +196,21 @@ def _longer(chain: Sequence[str], target: str) -> list[str]:
     if target in chain or len(chain) > _LONGEST_CHAIN:
         raise BadChainError([*chain, target])
     return [*chain, target]
+
+
+async def _confirm(discovery: Discovery, found: _Reading, name: str, reply: Reply) -> Reply | None:
+    """Ask again over TCP about a name, as a packet of UDP may be anybody's; None for no answer."""
+    zone = found.zone or name.rpartition(".")[2]
+    confirmed = await over_tcp(discovery, zone, found.servers, name, expected=reply)
+    if confirmed and reply.alias_of not in (None, confirmed.alias_of):
+        logger.warning(
+            "An answer that a CNAME record leads from %s to %s is not believed: over TCP, the name "
+            "servers of %s say otherwise. Somebody forges answers, or these servers differ.",
+            name,
+            reply.alias_of,
+            zone,
+        )
+    return confirmed
 
 
 async def public_zone(discovery: Discovery, name: str) -> tuple[str | None, list[NameServer]]:

@@ -33,6 +33,8 @@ _LONGEST_HEAD_START = 0.5
 #: Seconds between two questions to one server: after the first one, and at most.
 _PAUSE = 0.25
 _LONGEST_PAUSE = 2.0
+#: Name servers of a zone that are asked over TCP.
+_ASKED_OVER_TCP = 3
 
 _SILENCE = frozenset({Outcome.SILENT, Outcome.UNREACHABLE})
 _REFUSALS = frozenset(
@@ -93,6 +95,59 @@ async def first_useful(
         for task in tasks:
             task.cancel()
     raise UnreadError(_why(zone, {contact.server: outcome for contact, outcome in heard.items()}))
+
+
+async def over_tcp(
+    discovery: Discovery,
+    zone: str,
+    servers: Sequence[NameServer],
+    name: str,
+    kind: dns.rdatatype.RdataType = dns.rdatatype.TXT,
+    expected: Reply | None = None,
+) -> Reply | None:
+    """Give what a zone's name servers answer over TCP, where a forged packet does not suffice.
+
+    They may differ for a while, so several are asked before an expected answer counts as none of
+    theirs.
+
+    :returns: the answer that agrees with the expected one about the name and its CNAME, or else the
+        first one; None if there is none over TCP
+    """
+    contacts = sorted(map(discovery.contact, servers), key=lambda each: not each.has_answered)
+    waiting = contacts[:_ASKED_OVER_TCP]
+    first: Reply | None = None
+    asking: set[asyncio.Future[Reply]] = set()
+    try:
+        while waiting or asking:
+            if waiting:
+                if not discovery.budget.take_question():
+                    break
+                asking.add(asyncio.ensure_future(_ask_over_tcp(waiting.pop(0), zone, name, kind)))
+            head_start = _LONGEST_HEAD_START if waiting else None
+            done, asking = await asyncio.wait(
+                asking, timeout=head_start, return_when=asyncio.FIRST_COMPLETED
+            )
+            for reply in [task.result() for task in done]:
+                if reply.outcome is not Outcome.AUTHORITATIVE or not _is_useful(reply, zone, name):
+                    continue
+                if expected is None or _agree(reply, expected):
+                    return reply
+                first = first or reply
+    finally:
+        for task in asking:
+            task.cancel()
+    return first
+
+
+async def _ask_over_tcp(
+    contact: Contact, zone: str, name: str, kind: dns.rdatatype.RdataType
+) -> Reply:
+    outcome = await obstacle(contact, zone)
+    return Reply(outcome) if outcome else await contact.ask_over_tcp(name, kind)
+
+
+def _agree(one: Reply, other: Reply) -> bool:
+    return (one.alias_of, one.exists) == (other.alias_of, other.exists)
 
 
 async def _keep_asking(

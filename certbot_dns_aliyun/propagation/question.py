@@ -84,6 +84,7 @@ class Reply:
     :ivar zone: the zone that the reply is from, or refers to, where it says so
     :ivar servers: names of the name servers referred to, with the addresses that came along
     :ivar has_answer: whether there was something in the answer section
+    :ivar exists: whether the reply leaves open that there is such a name (RFC 8020)
     :ivar offers_recursion: whether the RA bit was set, which is a resolver's (RFC 1035, 4.1.1)
     """
 
@@ -93,6 +94,7 @@ class Reply:
     zone: str | None = None
     servers: dict[str, list[str]] = field(default_factory=dict)
     has_answer: bool = False
+    exists: bool = True
     offers_recursion: bool = False
 
     @property
@@ -164,7 +166,9 @@ def _judge(response: dns.message.Message, name: dns.name.Name) -> Reply:
         # After a CNAME record, the authority section is about its target.
         zones = _owners(at_name or response.authority, dns.rdatatype.SOA, name)
         zone = text_of(zones[0]) if zones else None
-    return Reply(outcome, values, alias_of, zone, servers, has_answer, offers_recursion)
+    # Behind a CNAME, it is the target that does not exist.
+    exists = response.rcode() != dns.rcode.NXDOMAIN or has_answer
+    return Reply(outcome, values, alias_of, zone, servers, has_answer, exists, offers_recursion)
 
 
 _OUTCOMES = {

@@ -26,7 +26,9 @@ from certbot_dns_aliyun.names import full_name, resource_record, zone_candidates
 from certbot_dns_aliyun.propagation.delegation import BadChainError, Place
 from certbot_dns_aliyun.propagation.esa import refuse_esa
 from certbot_dns_aliyun.propagation.public_dns import Served
+from certbot_dns_aliyun.propagation.target import Use, listed_use
 from certbot_dns_aliyun.records.journal import Journal, Line
+from certbot_dns_aliyun.records.rule import Rule
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +38,7 @@ _CANNOT_LIST = (
     "the access key lacks the permission alidns:DescribeDomainRecords on "
     "acs:alidns:*:*:domain/{}, with which it could be found"
 )
+_LISTING = "DescribeDomainRecords"
 #: Refusals that are no wonder where a CNAME leads elsewhere.
 _OF_ANOTHER_PLACE = frozenset({Verdict.NOT_HERE, Verdict.DENIED, Verdict.CONFLICT})
 #: Seconds between two looks for a record whose adding may still be under way at the API.
@@ -96,6 +99,7 @@ class Ledger:
     :param work_dir: Certbot's folder for what it works with; the journal is kept there
     :param is_public_zone: tells whether a zone is that of a name for the world, too
     :param place_by_resolver: gives the place that the resolver knows behind one that was not read
+    :param notify: tells the user something
     """
 
     def __init__(
@@ -105,16 +109,21 @@ class Ledger:
         work_dir: str,
         is_public_zone: Callable[[str, str], bool] = lambda zone, name: True,
         place_by_resolver: Callable[[Place], Place | None] = lambda place: None,
+        notify: Callable[[str], None] = logger.info,
     ) -> None:
         self._clients = clients
+        self._rule = Rule(clients.settings)
         self._find_places = find_places
         self._is_public_zone = is_public_zone
         self._place_by_resolver = place_by_resolver
+        self._notify = notify
         self._work_dir = work_dir
         self._journal = Journal.of_this_run(work_dir)
         self._planned: set[Line] = set()
         self._lock = threading.Lock()
         self._entries: dict[tuple[str, str], Entry] = {}
+        self._listed: dict[str, list[tuple[str, str, str]]] = {}
+        self._told: set[tuple[str, ...]] = set()
 
     def recover(self, effort: Effort) -> None:
         """Remove what earlier runs left when they were killed, as far as this access key may."""
@@ -153,6 +162,21 @@ class Ledger:
         if client.may_list(entry.zone):
             return found is None or client.delete(entry.zone, found, effort) or True
         return bool(entry.record_id) and client.delete(entry.zone, str(entry.record_id), effort)
+
+    def refuse(self, names: Iterable[str]) -> None:
+        """Refuse where CNAMEs lead, if nothing may be added there, as far as DNS tells.
+
+        :raises errors.PluginError: for the first such name
+        """
+        for name in names:
+            with contextlib.suppress(BadChainError):  # of which the adding will tell
+                place = self._find_places(name)[0]
+                zone = place.zone or place.name
+                if place.is_led:
+                    self._rule.refuse_section(place, zone)
+                # A zone that looks like another provider's is most likely none of the account's.
+                if place.use and not place.use.unread and not place.is_foreign:
+                    self._rule.refuse_use(place, zone, place.use)
 
     def plan(self, records: Iterable[tuple[str, str]]) -> None:
         """Note the names and values that are about to be added, in the zones that DNS names."""
@@ -246,7 +270,7 @@ class Ledger:
             place, refusals = further, self._add_at(further, entry, effort)
             if not refusals:
                 return
-        raise _cannot_add(place, refusals) from None
+        raise self._cannot_add(place, refusals) from None
 
     def _look_behind(self, place: Place) -> Place | None:
         """Give the place behind one that was not read, now that the API has refused that one."""
@@ -274,9 +298,10 @@ class Ledger:
         guess = entry.place.zone
         for zone in zone_candidates(entry.name, guess):
             entry.zone = zone
-            self._journal.adding([entry.line], zone_is_known=zone == guess)
-            self._planned.discard(entry.line)
             try:
+                self._refuse_at(entry.place, zone, effort)
+                self._journal.adding([entry.line], zone_is_known=zone == guess)
+                self._planned.discard(entry.line)
                 client = self._clients.client_for(zone)
                 added = client.add(zone, entry.rr, entry.value, effort)
             except AlidnsError as error:
@@ -293,7 +318,7 @@ class Ledger:
                     continue
                 if error.verdict in (Verdict.CONFLICT, Verdict.DENIED):
                     return refusals
-                raise _cannot_add(entry.place, [error]) from None
+                raise self._cannot_add(entry.place, [error]) from None
             entry.added_at = time.monotonic()
             entry.record_id = added.record_id
             entry.state = State.OURS if added.ours else State.FOREIGN
@@ -302,8 +327,66 @@ class Ledger:
             else:
                 self._journal.gone(entry.line)
             logger.debug("TXT record %s in zone %s: %s", entry.name, zone, entry.state.value)
+            self._tell(entry.place, zone)
             return []
         return refusals
+
+    def _refuse_at(self, place: Place, zone: str, effort: Effort) -> None:
+        """Refuse a place to which a CNAME leads, if a zone may not take a record there.
+
+        :raises errors.PluginError: if it may not
+        :raises AlidnsError: if only the API could tell, and does not
+        """
+        if not place.is_led:
+            return
+        self._rule.refuse_section(place, zone)
+        if self._rule.needs_use(place, zone):
+            try:
+                self._rule.refuse_use(place, zone, self._use_of(place, zone, effort))
+            except errors.PluginError:
+                if place.is_foreign:
+                    self._records_of(zone, effort)  # who has no such zone says so instead
+                raise
+
+    def _use_of(self, place: Place, zone: str, effort: Effort) -> Use:
+        known = place.use if place.use and not place.use.unread else None
+        if known and not place.is_hearsay:
+            return known
+        # What the API says of its own zone is beyond the reach of who lies in DNS.
+        try:
+            return listed_use(zone, place.name, self._records_of(zone, effort))
+        except AlidnsError as error:
+            if known and error.verdict is Verdict.DENIED:
+                return known
+            raise
+
+    def _records_of(self, zone: str, effort: Effort) -> list[tuple[str, str, str]]:
+        if zone not in self._listed:
+            self._listed[zone] = self._clients.client_for(zone).everything(zone, effort)
+        return self._listed[zone]
+
+    def _tell(self, place: Place, zone: str) -> None:
+        """Say what is written where because of a CNAME, once."""
+        if not place.is_led or (*place.chain, zone) in self._told:
+            return
+        self._told.add((*place.chain, zone))
+        chain, doubt = " -> ".join(place.chain), ""
+        if place.is_hearsay:
+            doubt = ", as the resolver of this machine says"
+        elif place.is_unconfirmed:
+            doubt = ", which no name server has confirmed over TCP"
+        self._notify(
+            f"Because of a CNAME record ({chain}{doubt}), the TXT record for {place.chain[0]} is "
+            f"added as {place.name} in the zone {zone}"
+        )
+
+    def _cannot_add(self, place: Place, refusals: list[AlidnsError]) -> errors.PluginError:
+        error = _cannot_add(place, refusals)
+        unseen = [e.zone for e in refusals if e.action == _LISTING and e.verdict is Verdict.DENIED]
+        if not unseen or (place.use and not place.use.unread):
+            return error
+        zone = str(place.zone) if place.zone in unseen else unseen[-1]
+        return errors.PluginError(f"{error} {self._rule.way_out(place, zone)}")
 
     def _is_zone_of_the_world(self, place: Place) -> bool:
         return not place.is_foreign or self._is_public_zone(str(place.zone), place.name)
@@ -376,7 +459,7 @@ def _cannot_add(place: Place, refusals: list[AlidnsError]) -> errors.PluginError
     elif others and telling.zone != place.zone:
         zones = ", ".join(error.zone for error in refusals)
         telling = telling.with_(zone=f"ZONE, where ZONE is the one of {zones} that is hosted")
-    led = f" (a CNAME leads there: {' -> '.join(place.chain)})" if len(place.chain) > 1 else ""
+    led = f" (a CNAME leads there: {' -> '.join(place.chain)})" if place.is_led else ""
     if place.unread and telling.verdict in _OF_ANOTHER_PLACE:
         # The record may belong into another zone, of which the refusal then says nothing.
         return errors.PluginError(

@@ -13,6 +13,8 @@ OTHER = "ns1.provider.example"
 #: The zone at Alidns that takes the records.
 TARGET = "acme.example.net"
 NAME = f"_acme-challenge.{SHOP}"
+#: The answer to a challenge of another ACME client.
+DIGEST = "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
 
 
 def long_ago() -> float:

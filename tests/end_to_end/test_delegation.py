@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.end_to_end.delegating import (
+    DIGEST,
     NAME,
     SHOP,
     TARGET,
@@ -42,7 +43,7 @@ def test_apex_and_wildcard_of_a_zone_elsewhere(
     shop: World, record_property: Callable[[str, object], None]
 ) -> None:
     alias(shop, NAME, f"shop.{TARGET}")
-    stranger = shop.records.add_stranger(TARGET, "shop", "somebody else's")
+    stranger = shop.records.add_stranger(TARGET, "shop", DIGEST)
     outcome = shop.issue(SHOP, f"*.{SHOP}")
     assert_issued(outcome, shop, SHOP, f"*.{SHOP}")
     made = shop.records.made()
@@ -108,7 +109,7 @@ def test_the_target_is_the_apex_of_a_zone_beside_its_parent(make_world: MakeWorl
     world = make_world({"example.net": servers, TARGET: servers}, keys=[Key(zone_policy(TARGET))])
     add_foreign(world)
     alias(world, NAME, TARGET)
-    world.records.add_stranger(TARGET, "@", "v=spf1 -all")
+    world.records.add_stranger(TARGET, "@", DIGEST)
     assert_issued(world.issue(SHOP), world, SHOP)
     assert placed(world) == [(TARGET, "@")]
 

@@ -112,11 +112,11 @@ def test_the_longest_name_there_is(wild: World) -> None:
 
 
 def test_a_delegated_name_whose_target_a_wildcard_answers_for(wild: World) -> None:
-    """The target's zone has a wildcard of its own; the record takes its place there."""
+    """The target's zone has a wildcard of its own; a name that is meant takes its place there."""
     alias(wild, f"*.{TARGET}", CDN)
     add_foreign(wild)
-    alias(wild, NAME, f"shop.{TARGET}")
+    alias(wild, NAME, f"_acme-challenge-shop.{TARGET}")
     outcome = wild.issue(SHOP)
     assert_issued(outcome, wild, SHOP)
-    assert placed(wild) == [(TARGET, "shop")]
+    assert placed(wild) == [(TARGET, "_acme-challenge-shop")]
     assert "cdn.example" not in screen(outcome)

@@ -142,13 +142,14 @@ class FakeApi:
         return error("DomainRecordNotBelongToUser")
 
     def _list(self, zone: list[Record], parameters: dict[str, str]) -> requests.Response:
-        rr = parameters.get("RRKeyWord", "").lower()
-        value = parameters.get("ValueKeyWord", "").lower()
+        rr, value, kind = (
+            parameters.get(f"{name}KeyWord", "").lower() for name in ("RR", "Value", "Type")
+        )
         found = [
             {"RecordId": r.id, "RR": r.rr, "Type": r.type, "Value": r.value, "Status": "ENABLE"}
             for r in reversed(zone)
             if rr in r.rr.lower() and value in r.value.lower()
-            if r.type == parameters["TypeKeyWord"]
+            if kind in ("", r.type.lower())
         ]
         size = min(int(parameters["PageSize"]), self.page_limit)
         first = (int(parameters["PageNumber"]) - 1) * size

@@ -290,7 +290,7 @@ def _fill(response: dns.message.Message, zone: Zone, name: str, kind: str) -> No
         response.answer.append(dns.rrset.from_text(f"{zone.apex}.", 60, "IN", "SOA", SOA))
     if not response.answer:
         response.authority.append(dns.rrset.from_text(f"{zone.apex}.", 60, "IN", "SOA", SOA))
-        if not zone.exists(name):
+        if not zone.exists(name) and not found:
             response.set_rcode(dns.rcode.NXDOMAIN)
 
 

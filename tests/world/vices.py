@@ -130,6 +130,19 @@ def referral_sideways(other: Server) -> Vice:
     return lambda question: _referral(question, question.apex, other.name, other.address)
 
 
+def forges_alias(name: str, target: str, transport: str = "udp") -> Vice:
+    """Someone on the way says that a CNAME stands at a name, in packets of one kind."""
+
+    def vice(question: Question) -> Said:
+        if question.name != name or question.transport != transport:
+            return question.honest()
+        reply = _with(question, aa=1)
+        reply.add_answer(RR(name, QTYPE.CNAME, rdata=CNAME(target), ttl=600))
+        return reply
+
+    return vice
+
+
 def answers_for_the_parent(question: Question) -> Said:
     """As if it held the parent's zone, in which there is no such name."""
     parent = Zone(question.apex.partition(".")[2])

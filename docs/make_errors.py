@@ -371,6 +371,8 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         "written for another account with the CA than the one that Certbot has here.",
         ("No CAA record that keeps",): "The CA says that CAA records forbid it, and this machine's "
         "resolver sees none that do. One of the two remembers what was there before.",
+        ("cannot be seen from here: the resolver",): "The CA has seen a CAA record that forbids "
+        "it, and this machine cannot look.",
         ("cannot be looked up: nobody answers",): "A CA that gets no answer to its question for "
         "CAA records must not issue. Name servers that know no CAA records must still answer that "
         "there are none; some old ones do not.",

@@ -92,7 +92,7 @@ def _about_caa(refusals: Sequence[Refusal], dns: PublicDns, directory: str) -> I
             alike.setdefault((found, None), []).append(domain)
     for (found, against_it), domains in alike.items():
         if found.unanswered:
-            yield words.caa_unanswered(found, domains)
+            yield words.caa_unseen(found, domains)
         elif against_it:
             yield words.caa_objection(found, against_it, domains, identities)
         elif names_an_account(found):

@@ -63,8 +63,17 @@ def caa_without_objection(domains: Sequence[str]) -> str:
     )
 
 
+def caa_unseen(found: CaaSet, domains: Sequence[str]) -> str:
+    """Say that this machine cannot see the CAA records by which the CA refused."""
+    return (
+        f"The CAA records that keep the CA from issuing for {listed(domains)} cannot be seen from "
+        f"here: the resolver of this machine does not answer for {found.unanswered}. Another "
+        f"machine may tell: dig CAA {found.unanswered}, and the names above it."
+    )
+
+
 def caa_unanswered(found: CaaSet, domains: Sequence[str]) -> str:
-    """Say that CAA records cannot be looked up, which a CA takes for a no."""
+    """Say that nobody can look up CAA records, which a CA takes for a no."""
     return (
         f"The CAA records for {listed(domains)} cannot be looked up: nobody answers for "
         f"{found.unanswered}. A CA does not issue then; the name servers of that zone must answer, "

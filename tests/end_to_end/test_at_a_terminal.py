@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.helpers import assert_issued, screen
-from tests.world import World
+from tests.world import World, zone_policy
 
 pytestmark = pytest.mark.newest
 
@@ -25,8 +25,11 @@ class Terminal:
         self._world = world
         certbot = world.certbot
         command = [str(certbot.venv / "bin" / "certbot"), *arguments]
-        command += certbot._own_options(command, interactive=True)
-        command.remove("--force-interactive")  # a terminal says so by itself
+        if arguments[0] == "certbot-dns-aliyun":
+            command = [str(certbot.venv / "bin" / arguments[0]), *arguments[1:]]
+        else:
+            command += certbot._own_options(command, interactive=True)
+            command.remove("--force-interactive")  # a terminal says so by itself
         self._ours, theirs = pty.openpty()
         self._process = subprocess.Popen(
             command, env=certbot._environment({}), stdin=theirs, stdout=theirs, stderr=theirs
@@ -111,3 +114,24 @@ def test_a_failing_run_is_as_quiet_as_can_be(world: World) -> None:
     assert not outcome.ok
     assert "Waiting" not in outcome.text
     assert "Forbidden.DomainLocked" in outcome.text
+
+
+def test_each_zone_is_asked_about_before_its_stale_records_go(world: World) -> None:
+    world.add_zone("example.org")
+    world.key.policy = zone_policy("example.com", "example.org")
+    kept, gone = (
+        world.records.add_stranger(zone, "_acme-challenge", "a" * 43, created_at=1.6e9)
+        for zone in ("example.com", "example.org")
+    )
+    command = ["certbot-dns-aliyun", "stale", "--credentials", str(world.credentials_ini())]
+    command += ["--zone", "example.com", "--zone", "example.org", "--remove"]
+    terminal = Terminal(world, *command)
+    terminal.read_until("Remove these 1 TXT records from example.com? [y/N]")
+    terminal.type("n")
+    terminal.read_until("Remove these 1 TXT records from example.org? [y/N]")
+    terminal.type("y")
+    assert terminal.wait() == 1, terminal.text
+    assert "1 stale TXT records are left." in terminal.text
+    assert world.records.lost() == [gone]
+    assert kept.alive
+    gone.added_by = "a run of long ago"

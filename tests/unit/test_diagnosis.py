@@ -282,6 +282,11 @@ def test_a_ca_that_does_not_tell_its_name(
     assert "the CA's documentation says" in explain((WWW, "caa", ""))
 
 
+def test_records_that_only_the_ca_sees(internet: Internet, explain: Callable[..., str]) -> None:
+    internet.treat("resolver", lost, kind="CAA")
+    assert "this machine does not answer for www.example.com" in explain((WWW, "caa", ""))
+
+
 def test_records_for_one_account(internet: Internet, explain: Callable[..., str]) -> None:
     text = '0 issue "letsencrypt.org; accounturi=https://ca/2"'
     internet.zones["example.com"].add("example.com", "CAA", text)

@@ -108,9 +108,9 @@ class Authenticator(dns_common.DNSAuthenticator):
         wanted = [_record(achall) for achall in achalls]
 
         def answer() -> None:
-            run.prepare(wanted)
-            for some in run.rounds(wanted):
+            for some in run.rounds(run.prepare(wanted)):
                 run.at_once(self._perform, some)
+            run.go_on_without_those_left_out()
             if wait_for == "nothing":
                 run.pause(blind)
             else:
@@ -200,6 +200,7 @@ class Authenticator(dns_common.DNSAuthenticator):
             name_servers=self.conf("name-servers") or "",
             work_dir=self.config.work_dir,
             insists=self.conf("wait-for") == "nothing",
+            allows_subset=self.config.allow_subset_of_names,
         )
 
     def _seconds(self, option: str) -> int:

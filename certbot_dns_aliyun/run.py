@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Callable
 
 from certbot import errors
@@ -29,6 +29,7 @@ from certbot_dns_aliyun.propagation.public_dns import PublicDns
 from certbot_dns_aliyun.propagation.question import NameServer
 from certbot_dns_aliyun.propagation.wait import wait_until_served
 from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
+from certbot_dns_aliyun.refusals import OneNameError, go_on_without
 
 if TYPE_CHECKING:
     from certbot_dns_aliyun.diagnosis.refusal import Refusal
@@ -58,6 +59,7 @@ class Run:
     :param work_dir: Certbot's folder for what it works with
     :param insists: whether the records are to be added whoever serves their zones; so it is, too,
         where name servers are listed
+    :param allows_subset: whether a name whose record cannot be added is left out, if others can be
     :raises certbot.errors.PluginError: if a list holds something else
     """
 
@@ -68,6 +70,7 @@ class Run:
         name_servers: str,
         work_dir: str,
         insists: bool = False,
+        allows_subset: bool = False,
     ) -> None:
         self._dns = PublicDns(
             _servers("resolvers", resolvers),
@@ -79,49 +82,76 @@ class Run:
         self._settings = settings
         self._work_dir = work_dir
         self._insists = insists or bool(name_servers)
-        self._recovering = Effort(_SHORT_PATIENCE, display_util.notify)
+        self._allows_subset = allows_subset
+        self._left_out: dict[str, OneNameError] = {}
+        self._recovering = Effort(_SHORT_PATIENCE, _tell)
         # Adding keeps its effort: what is about to be added when clean-up begins is called off.
-        self._adding = self._effort = Effort(PATIENCE, display_util.notify, self._recovering)
+        self._adding = self._effort = Effort(PATIENCE, _tell, self._recovering)
         self._ledger: Ledger | None = None
         self._watches: list[ZoneWatch] = []
         self._at_rest = threading.Event()
         self._at_rest.set()
 
-    def prepare(self, records: Sequence[Challenge]) -> None:
+    def prepare(self, records: Sequence[Challenge]) -> list[Challenge]:
         """Look up zones and name servers; remove what a killed run left; note what comes next.
 
-        :raises certbot.errors.PluginError: for a name that DNS cannot hold, and for a zone in which
-            nobody would see the record
+        :returns: the records to add, which are all of them, or those that are not left out
+        :raises OneNameError: for a name that DNS cannot hold, and for a zone in which nobody would
+            see the record
         """
-        for domain, name, _ in records:
-            if not is_possible(name):
-                raise errors.PluginError(
-                    f"{domain} cannot be validated by DNS: {name} is longer than a name may be."
-                )
-            if not is_plain(name):
-                raise errors.PluginError(
-                    f"{domain} cannot be validated by DNS: no name at Alibaba Cloud DNS has other "
-                    "characters than letters, digits, hyphens and underscores."
-                )
-        self._dns.look_up(name for _, name, _ in records)
+        wanted = self._fit(records, _refuse_impossible)
+        self._dns.look_up(name for _, name, _ in wanted)
         ledger = self._open_ledger()
         ledger.recover(self._recovering)
         if not self._insists:
-            self._refuse_esa(name for _, name, _ in records)
-        ledger.refuse(name for _, name, _ in records)
-        ledger.plan((name, value) for _, name, value in records)
+            wanted = self._fit(wanted, self._refuse_esa)
+        wanted = self._fit(wanted, lambda _, name: ledger.refuse([name]))
+        ledger.plan((name, value) for _, name, value in wanted)
+        return wanted
 
-    def _refuse_esa(self, names: Iterable[str]) -> None:
-        for name in names:
-            with contextlib.suppress(BadChainError):  # of which the adding will tell
-                refuse_esa(self._dns.places(name)[0])
+    def _fit(
+        self, records: Sequence[Challenge], refuse: Callable[[str, str], None]
+    ) -> list[Challenge]:
+        """Give the records whose domain and name are not refused."""
+        fit = []
+        for record in records:
+            domain, name, _ = record
+            try:
+                refuse(domain, name)
+            except OneNameError as error:
+                self._leave_out(name, error)
+            else:
+                fit.append(record)
+        return fit
+
+    def _leave_out(self, name: str, error: OneNameError) -> None:
+        if not self._allows_subset:
+            raise error
+        self._left_out[name] = error
+
+    def _refuse_esa(self, _: str, name: str) -> None:
+        with contextlib.suppress(BadChainError):  # of which the adding will tell
+            refuse_esa(self._dns.places(name)[0])
 
     def add(self, name: str, value: str) -> None:
-        """Add a TXT record.
+        """Add a TXT record, or leave it out.
 
         :raises certbot.errors.PluginError: if it cannot be added
         """
-        self._open_ledger().add(name, value, self._adding)
+        try:
+            self._open_ledger().add(name, value, self._adding)
+        except OneNameError as error:
+            self._leave_out(name, error)
+
+    def go_on_without_those_left_out(self) -> None:
+        """Warn of names whose records could not be added.
+
+        :raises OneNameError: if that is so of all of them
+        """
+        if self._left_out and not self._open_ledger().present():
+            raise next(iter(self._left_out.values()))
+        for error in self._left_out.values():
+            go_on_without(error)
 
     def _open_ledger(self) -> Ledger:
         if self._ledger is None:
@@ -170,7 +200,11 @@ class Run:
         """
         limits = Limits(longest, blind, 0.0 if alidns_alone else _OTHER_PROVIDERS)
         self._watches = wait_until_served(
-            self._dns, self._open_ledger().present(), limits, LiveLine(not quiet)
+            self._dns,
+            self._open_ledger().present(),
+            limits,
+            LiveLine(not quiet),
+            self._allows_subset,
         )
 
     def pause(self, seconds: float) -> None:
@@ -185,7 +219,7 @@ class Run:
         self._dns.close()
         JOURNEYS.hurry(_LAST_CALLS)
         self._at_rest.wait(_UNDER_WAY)
-        self._effort = Effort(PATIENCE, display_util.notify)
+        self._effort = Effort(PATIENCE, _tell)
 
     def remove(self, name: str, value: str) -> None:
         """Remove a TXT record, if this run added it; warn if it cannot be removed."""
@@ -203,9 +237,15 @@ class Run:
 
         :param directory: URL of the CA's directory
         """
-        told: list[str] = []
-        self.aside(lambda: told.append(self._explain(refusals, directory)))
-        return told[0]
+        told = [
+            f"No TXT record was added for {refusal.domain}, for the reason given above."
+            for refusal in refusals
+            if refusal.name in self._left_out
+        ]
+        others = [refusal for refusal in refusals if refusal.name not in self._left_out]
+        if others:
+            self.aside(lambda: told.append(self._explain(others, directory)))
+        return " ".join(told)
 
     def _explain(self, refusals: Sequence[Refusal], directory: str) -> str:
         try:
@@ -271,6 +311,24 @@ class Run:
         self._dns.close()
         for left in self._ledger.close() if self._ledger else ():
             logger.warning("%s", left)
+
+
+def _tell(text: str) -> None:
+    """Show the user a sentence; a call must not fail because the screen is gone."""
+    with contextlib.suppress(OSError, ValueError):
+        display_util.notify(text)
+
+
+def _refuse_impossible(domain: str, name: str) -> None:
+    if not is_possible(name):
+        raise OneNameError(
+            f"{domain} cannot be validated by DNS: {name} is longer than a name may be."
+        )
+    if not is_plain(name):
+        raise OneNameError(
+            f"{domain} cannot be validated by DNS: no name at Alibaba Cloud DNS has other "
+            "characters than letters, digits, hyphens and underscores."
+        )
 
 
 def _servers(option: str, text: str) -> list[tuple[str, int]]:

@@ -247,6 +247,16 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         "it.",
     },
     "Adding": {
+        ("Calls are being repeated",): "On the screen after ten seconds in which nothing has "
+        "answered, and once until something does. Behind the colon stands the reason of the "
+        "latest failure, as in the sentences above. There is nothing to do yet.",
+        (
+            "Going on without a name",
+        ): "A warning, with Certbot's ``--allow-subset-of-names`` alone. "
+        "Behind the colon stands why that name cannot be validated. The CA refuses it, and Certbot "
+        "orders a certificate for the others; renewals are for those, too. Once the cause is "
+        "mended, run ``certbot certonly`` with all names again.",
+        ("No TXT record was added for",): "The hint about such a name, when the CA has refused it.",
         ("The CNAME records at",): "They lead in a circle, or too far (through more than eight "
         "names), or to a name that no zone at Alibaba Cloud DNS can hold: one with a blank, say, a "
         "slash, or a dot within a label. They are shown in their order. Correct the last one, so "
@@ -454,6 +464,7 @@ FILLED_IN = {
     "len(watch.complete)": "<number>",
     "_by_hand(entry)": "",
     "zone if place.is_foreign else ''": "",
+    "error.because()[0]": "<reason>",
     "or_else": "raise --dns-aliyun-wait-limit",
     "TARGETS": "delegation_targets",
     "own.zone": "<zone>",
@@ -476,7 +487,10 @@ FILLED_IN = {
     "_install_command()": "<command>",
 }
 
-_SAYING = ("PluginError", "NotInstalledError", "sentence", "notify", "_notify", "warning", "info")
+_SAYING = (
+    *("PluginError", "OneNameError", "NotInstalledError", "sentence"),
+    *("notify", "_notify", "_tell", "warning", "info"),
+)
 _NOT_SAID = ("add_parser_arguments", "more_info", "parser")
 _FORMAT = re.compile(r"%[.\d]*[sdf]")
 

@@ -444,6 +444,13 @@ class AlidnsError(Exception):
         """What is to be done about it."""
         return self.meaning.verdict
 
+    @property
+    def is_about_one_name(self) -> bool:
+        """Whether the zone or the name is why it was refused, for good, and other names may do."""
+        if self.code in _OUR_OWN:
+            return self.code == "no account"
+        return self.verdict not in _OF_ALL_CALLS and self.code not in _WRONGLY_SIGNED
+
     def because(self) -> tuple[str, str]:
         """Give the reason, with the code behind it, and the advice for the user."""
         host, _, port = self.host.partition(":")
@@ -475,6 +482,19 @@ class AlidnsError(Exception):
 
 #: Codes that are sentences of ours, which the reason says already.
 _OUR_OWN = frozenset(code for code in MEANINGS if " " in code)
+
+#: Verdicts that no zone is to blame for, or not for good.
+_OF_ALL_CALLS = PASSING | {Verdict.RENEW}
+#: Codes about what signs all calls.
+_WRONGLY_SIGNED = frozenset(
+    {
+        "SignatureDoesNotMatch",
+        "InvalidAccessKeySecret",
+        "IncompleteSignature",
+        "InvalidTimeStamp.Expired",
+        "MissingSecurityToken",
+    }
+)
 
 
 def sentence(what: str, error: AlidnsError) -> str:

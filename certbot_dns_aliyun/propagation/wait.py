@@ -12,19 +12,25 @@ from certbot_dns_aliyun.propagation import words
 from certbot_dns_aliyun.propagation.live_line import LiveLine
 from certbot_dns_aliyun.propagation.public_dns import PublicDns, Served
 from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
+from certbot_dns_aliyun.refusals import go_on_without
 
 #: Seconds between two lines of progress, where they cannot be written over.
 _PROGRESS = 30.0
 
 
 def wait_until_served(
-    public_dns: PublicDns, records: Iterable[Served], limits: Limits, line: LiveLine
+    public_dns: PublicDns,
+    records: Iterable[Served],
+    limits: Limits,
+    line: LiveLine,
+    allows_subset: bool = False,
 ) -> list[ZoneWatch]:
     """Wait until all name servers serve all records, or as long as the limits allow.
 
     :param line: the line at a terminal that shows progress, if there is one
+    :param allows_subset: whether a name that is served nowhere is left out if others are served
     :returns: what was seen of each zone
-    :raises errors.PluginError: if a value is served nowhere when the time is up
+    :raises OneNameError: if a value is served nowhere when the time is up
     :raises concurrent.futures.CancelledError: if public DNS is closed meanwhile
     """
     watches, end = public_dns.watch(records, limits)
@@ -54,7 +60,12 @@ def wait_until_served(
     finally:
         line.end()
     end.result()
-    for watch in watches:
-        words.conclude(watch, time.monotonic() - started)
+    waited = time.monotonic() - started
+    unserved = [error for watch in watches for error in words.conclude(watch, waited)]
+    is_subset = not all(watch.is_in_vain for watch in watches)
+    if unserved and not (allows_subset and is_subset):
+        raise unserved[0]
+    for error in unserved:
+        go_on_without(error)
     words.warn_of_incomplete(watches)
     return watches

@@ -200,6 +200,11 @@ class ZoneWatch:
         return set(self._wanted).intersection(*missing)
 
     @property
+    def is_in_vain(self) -> bool:
+        """Whether name servers have answered, and not one address serves a single value."""
+        return not self.is_blind and self.unserved == set(self._wanted)
+
+    @property
     def complete(self) -> list[NameServer]:
         """The addresses that serve all values."""
         return [f.server for f in self.followers if f.is_complete]

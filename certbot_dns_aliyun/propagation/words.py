@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 
-from certbot import errors
-
 from certbot_dns_aliyun.propagation.listing import listed
 from certbot_dns_aliyun.propagation.question import NameServer, Outcome
 from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
+from certbot_dns_aliyun.refusals import OneNameError
 
 logger = logging.getLogger(__name__)
 
@@ -114,10 +113,30 @@ def _counted(watches: list[ZoneWatch]) -> tuple[int, list[tuple[NameServer, str]
     return sum(len(watch.complete) for watch in seeing), lacking
 
 
-def conclude(watch: ZoneWatch, waited: float) -> None:
+def _unserved(watch: ZoneWatch, name: str, waited: float) -> OneNameError:
+    """Say that a value at a name was served by nobody."""
+    cap = watch.caps.get(name)
+    if cap:
+        return OneNameError(
+            f"The TXT record {name} was added, but the name servers of {watch.zone} give only "
+            f"{cap.size} of at least {len(cap.known)} values at that name; remove old values "
+            "there, and if several names lead there by CNAME, give each a target of its own."
+        )
+    or_else = "raise --dns-aliyun-wait-limit"
+    if watch.is_foreign:
+        or_else = "name these by --dns-aliyun-name-servers if they are its own"
+    return OneNameError(
+        f"The TXT record {name} was added, but no name server of {watch.zone} "
+        f"served it within {waited:.0f} seconds ({watch.lacking}); check that the domain is "
+        "delegated to the name servers that the Alibaba Cloud DNS console shows for it, "
+        f"or {or_else}."
+    )
+
+
+def conclude(watch: ZoneWatch, waited: float) -> list[OneNameError]:
     """Say what the end of the wait for one zone means.
 
-    :raises errors.PluginError: if name servers answered, and a value was served by none of them
+    :returns: the names of which a value was served by none of the name servers that answered
     """
     if watch.is_blind:
         logger.warning(
@@ -125,31 +144,16 @@ def conclude(watch: ZoneWatch, waited: float) -> None:
             "none of its name servers could be asked.",
             watch.zone,
         )
-        return
+        return []
     if watch.unserved:
-        name = min(watch.unserved)
-        cap = watch.caps.get(name)
-        if cap:
-            raise errors.PluginError(
-                f"The TXT record {name} was added, but the name servers of {watch.zone} give only "
-                f"{cap.size} of at least {len(cap.known)} values at that name; remove old values "
-                "there, and if several names lead there by CNAME, give each a target of its own."
-            )
-        or_else = "raise --dns-aliyun-wait-limit"
-        if watch.is_foreign:
-            or_else = "name these by --dns-aliyun-name-servers if they are its own"
-        raise errors.PluginError(
-            f"The TXT record {name} was added, but no name server of {watch.zone} "
-            f"served it within {waited:.0f} seconds ({watch.lacking}); check that the domain is "
-            "delegated to the name servers that the Alibaba Cloud DNS console shows for it, "
-            f"or {or_else}."
-        )
+        return [_unserved(watch, name, waited) for name in sorted(watch.unserved)]
     logger.info(
         "%d addresses of the name servers of %s serve the TXT records, after %.1f seconds",
         len(watch.complete),
         watch.zone,
         waited,
     )
+    return []
 
 
 def warn_of_incomplete(watches: list[ZoneWatch]) -> None:

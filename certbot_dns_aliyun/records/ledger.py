@@ -29,6 +29,7 @@ from certbot_dns_aliyun.propagation.public_dns import Served
 from certbot_dns_aliyun.propagation.target import Use, listed_use
 from certbot_dns_aliyun.records.journal import Journal, Line
 from certbot_dns_aliyun.records.rule import Rule
+from certbot_dns_aliyun.refusals import OneNameError
 
 logger = logging.getLogger(__name__)
 
@@ -228,7 +229,7 @@ class Ledger:
         return [
             Served(e.place, e.value, e.zone, e.added_at)
             for e in entries
-            if e.state is not State.NOT_THERE
+            if e.state in (State.OURS, State.FOREIGN)
         ]
 
     def remove(self, name: str, value: str, effort: Effort) -> str | None:
@@ -253,7 +254,7 @@ class Ledger:
         try:
             places = self._find_places(entry.name)
         except BadChainError as error:
-            raise errors.PluginError(error.advice) from None
+            raise OneNameError(error.advice) from None
         refused = []
         for place in places:
             refusals = self._add_at(place, entry, effort)
@@ -277,7 +278,7 @@ class Ledger:
         try:
             further = self._place_by_resolver(place)
         except BadChainError as error:
-            raise errors.PluginError(error.advice) from None
+            raise OneNameError(error.advice) from None
         if further and further.is_of_esa_certificate:
             refuse_esa(further)
         return further
@@ -286,7 +287,7 @@ class Ledger:
         """Add a record at a place; returns the refusals of all zones if none takes it."""
         entry.place = place
         if not zone_candidates(place.name):
-            raise errors.PluginError(
+            raise OneNameError(
                 f"A CNAME record leads from {' to '.join(place.chain)}, which is in no zone "
                 "that could hold a TXT record; correct it."
             )
@@ -386,7 +387,7 @@ class Ledger:
         if not unseen or (place.use and not place.use.unread):
             return error
         zone = str(place.zone) if place.zone in unseen else unseen[-1]
-        return errors.PluginError(f"{error} {self._rule.way_out(place, zone)}")
+        return type(error)(f"{error} {self._rule.way_out(place, zone)}")
 
     def _is_zone_of_the_world(self, place: Place) -> bool:
         return not place.is_foreign or self._is_public_zone(str(place.zone), place.name)
@@ -462,7 +463,7 @@ def _cannot_add(place: Place, refusals: list[AlidnsError]) -> errors.PluginError
     led = f" (a CNAME leads there: {' -> '.join(place.chain)})" if place.is_led else ""
     if place.unread and telling.verdict in _OF_ANOTHER_PLACE:
         # The record may belong into another zone, of which the refusal then says nothing.
-        return errors.PluginError(
+        return OneNameError(
             f"The TXT record {place.name} could not be added{led}: no zone took it"
             f"{telling.details}, and whether a CNAME record stands at {place.name} is not known, "
             f"as {place.unread}; check that this machine reaches name servers on port 53 and has a "
@@ -476,4 +477,5 @@ def _cannot_add(place: Place, refusals: list[AlidnsError]) -> errors.PluginError
         if led and not place.is_hearsay
         else ""
     )
-    return errors.PluginError(sentence(what, telling) + by_hand)
+    kind = OneNameError if telling.is_about_one_name else errors.PluginError
+    return kind(sentence(what, telling) + by_hand)

@@ -6,12 +6,11 @@ use for something else, and a zone whose credentials are for another party than 
 
 from __future__ import annotations
 
-from certbot import errors
-
 from certbot_dns_aliyun.credentials.kinds import PREFIX
 from certbot_dns_aliyun.credentials.settings import TARGETS, Account, Settings
 from certbot_dns_aliyun.propagation.delegation import Place
 from certbot_dns_aliyun.propagation.target import Use, is_meant
+from certbot_dns_aliyun.refusals import OneNameError
 
 
 class Rule:
@@ -24,14 +23,14 @@ class Rule:
         """Refuse a zone of one section to a name of another.
 
         :param zone: the zone that is to take the record, or a name in it
-        :raises errors.PluginError: if the section of the zone does not list the place's name
+        :raises OneNameError: if the section of the zone does not list the place's name
         """
         own, other = self._account_of(place.chain[0]), self._account_of(zone)
         if not own or not other or not own.zone or not other.zone or own == other:
             return
         if not other.lists(place.name):
             cname, who, line = _cname(place), _who(place), _line(place, other)
-            raise errors.PluginError(
+            raise OneNameError(
                 f"{cname}, in a zone of [{other.zone}], and {place.chain[0]} is in one of "
                 f"[{own.zone}]: {who} must not choose what is written with the credentials of "
                 f"another section, so nothing is added there. {line}; if not, let it lead to a "
@@ -46,12 +45,12 @@ class Rule:
     def refuse_use(self, place: Place, zone: str, use: Use) -> None:
         """Refuse a name that is in use for something else.
 
-        :raises errors.PluginError: if it is, and the account of the zone does not list it
+        :raises OneNameError: if it is, and the account of the zone does not list it
         """
         objection = _objection(place, use)
         if objection and self.needs_use(place, zone):
             cname, who, line = _cname(place), _who(place), _line(place, self._account_of(zone))
-            raise errors.PluginError(
+            raise OneNameError(
                 f"{cname}, {objection}: {who} must not choose which name of yours gets a record, "
                 f"so nothing is added there. {line}; if not, let it lead to a name that is used "
                 "for nothing else, or remove it."

@@ -50,8 +50,9 @@ class FakeRun:
         finally:
             self.is_aside = False
 
-    def prepare(self, records: Iterable[tuple[str, str, str]]) -> None:
+    def prepare(self, records: Iterable[tuple[str, str, str]]) -> Any:
         self._step("prepare", aside=True)
+        return records
 
     def rounds(self, records: list[Any]) -> list[list[Any]]:
         return [records]
@@ -64,6 +65,9 @@ class FakeRun:
         self.names.append(name)
         self.values.append(value)
         self._step("add", aside=True)
+
+    def go_on_without_those_left_out(self) -> None:
+        pass
 
     def wait_until_served(self, longest: float, blind: float, **more: Any) -> None:
         self._step(f"wait {longest} {blind}", aside=True)
@@ -107,6 +111,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         work_dir=str(tmp_path),
         noninteractive_mode=True,
         quiet=False,
+        allow_subset_of_names=False,
         **{f"dns_aliyun_{name}": value for name, value in options.items()},
     )
 

@@ -16,7 +16,7 @@ from certbot_dns_aliyun import run as run_module
 from certbot_dns_aliyun.propagation.delegation import Place
 from certbot_dns_aliyun.propagation.question import NameServer
 from certbot_dns_aliyun.run import Run
-from tests.unit.fake_api import FakeApi
+from tests.unit.fake_api import FakeApi, Fault, no_reply
 from tests.unit.parts import journals, settings
 
 NAME = "_acme-challenge.example.com"
@@ -134,6 +134,23 @@ def test_one_record_that_cannot_be_removed_does_not_stop_the_others(
     assert api.values("example.com") == ["value-3"]
     assert "value-3" in caplog.text
     assert "a secret" not in caplog.text
+
+
+def test_a_screen_that_is_gone_keeps_no_record_from_being_removed(
+    api: FakeApi, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def gone(text: str) -> None:
+        told.append(text)
+        raise BrokenPipeError
+
+    monkeypatch.setattr(run_module.display_util, "notify", gone)
+    add_all(run, records(1))
+    api.faults.extend([Fault(no_reply)] * 8)
+    remove_all(run, records(1))
+    assert api.values("example.com") == []
+    assert len(told) == 1
 
 
 def test_an_interrupt_ends_the_waiting_and_clean_up_waits_for_what_is_under_way(

@@ -32,6 +32,8 @@ from certbot_dns_aliyun.unanswered import Lost, MaybeDoneError, NotSent, NotSent
 _CONNECTING = 3.0
 #: Seconds for a reply beyond those for its first byte: it may be long, and the line slow.
 _READING = 5.0
+#: Seconds for a proxy to answer in the clear.
+_PROBE = 3.0
 #: A page of 500 records is some 150 kB.
 _BODY_LIMIT = 8 * 1024 * 1024
 
@@ -117,7 +119,8 @@ def exchange(
             detail = _openssl(causes)
             if journey.is_sent:
                 raise MaybeDoneError(_why_lost(journey, causes), proxy, detail) from None
-            raise NotSentError(_why_not_sent(journey, error, causes), proxy, detail) from None
+            why = _why_not_sent(journey, url, error, causes)
+            raise NotSentError(why, proxy, detail) from None
         if journey.is_cut_off:  # where it was cut may look like its end
             raise MaybeDoneError(Lost.NO_REPLY, proxy)
         if _broke_off(reply):
@@ -199,6 +202,7 @@ class _Followed:
         made: socket.socket = super()._new_conn()  # type: ignore[misc]
         JOURNEYS.here.follow(made.fileno())
         JOURNEYS.here.is_through = not self._tunnel_host
+        JOURNEYS.here.has_met_proxy = bool(self._tunnel_host)
         return made
 
     def _tunnel(self, *args: Any) -> None:
@@ -232,12 +236,17 @@ def _broke_off(reply: Reply) -> bool:
     return not reply.body  # the headers may have broken off as well
 
 
+def _proxy_for(url: str) -> str | None:
+    address: str | None = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
+    return address
+
+
 def _checked_proxy(url: str) -> str:
     """Give the environment variable that names the proxy for an URL, or nothing if none does.
 
     :raises NotSentError: if what the variable says cannot be used
     """
-    address = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
+    address = _proxy_for(url)
     if not address:
         return ""
     named = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
@@ -256,7 +265,9 @@ def _why_lost(journey: Journey, causes: list[BaseException]) -> Lost:
     return Lost.CONNECTION_LOST
 
 
-def _why_not_sent(journey: Journey, error: Exception, causes: list[BaseException]) -> NotSent:
+def _why_not_sent(
+    journey: Journey, url: str, error: Exception, causes: list[BaseException]
+) -> NotSent:
     of_tls = [cause for cause in causes if isinstance(cause, ssl.SSLError)]
     reasons = {getattr(cause, "reason", None) for cause in of_tls}
     if reasons.intersection(_NO_CA_CERTIFICATES):
@@ -264,7 +275,10 @@ def _why_not_sent(journey: Journey, error: Exception, causes: list[BaseException
     if journey.proxy and not journey.is_through:
         if any(str(cause).startswith("Tunnel connection failed: 4") for cause in causes):
             return NotSent.PROXY_REFUSED
-        return NotSent.PROXY_WITHOUT_TLS if of_tls else NotSent.PROXY_FAILED
+        takes_none = any(not isinstance(cause, ssl.SSLEOFError) for cause in of_tls)
+        if takes_none or (journey.has_met_proxy and _takes_plain_http(url)):
+            return NotSent.PROXY_WITHOUT_TLS
+        return NotSent.PROXY_FAILED
     for cause in of_tls:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _CERTIFICATES.get(cause.verify_code, NotSent.CERTIFICATE_REFUSED)
@@ -282,6 +296,22 @@ def _why_not_sent(journey: Journey, error: Exception, causes: list[BaseException
     if journey.is_cut_off or isinstance(error, of_the_net):
         return NotSent.NO_CONNECTION
     return NotSent.WRONG_SET_UP
+
+
+def _takes_plain_http(url: str) -> bool:
+    """Tell whether an https:// proxy, silent at TLS, answers in the clear; it learns the host."""
+    proxy = urllib.parse.urlsplit(_proxy_for(url) or "")
+    host = urllib.parse.urlsplit(url).netloc
+    question = f"CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\r\n"
+    if proxy.scheme.lower() != "https":
+        return False
+    try:
+        address = (proxy.hostname or "", proxy.port or 443)
+        with socket.create_connection(address, _PROBE) as probe:
+            probe.sendall(question.encode("ascii"))
+            return probe.recv(5) == b"HTTP/"
+    except (OSError, ValueError):
+        return False
 
 
 def _openssl(causes: list[BaseException]) -> str:

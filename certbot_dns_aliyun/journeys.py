@@ -29,6 +29,7 @@ class Journey:
     """One request on its way.
 
     :ivar proxy: the environment variable that names the proxy; empty if there is none
+    :ivar has_met_proxy: whether there was a connection to a proxy
     :ivar is_through: whether there was a connection to the host itself, a proxy in between or not
     :ivar is_sent: whether some of the request may have been sent
     :ivar is_cut_off: whether it took longer than it may
@@ -37,6 +38,7 @@ class Journey:
 
     def __init__(self, seconds: float) -> None:
         self.proxy = ""
+        self.has_met_proxy = False
         self.is_through = False
         self.is_sent = False
         self.is_cut_off = False

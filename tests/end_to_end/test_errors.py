@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import time
 
 import pytest
@@ -133,6 +134,32 @@ def test_a_certificate_of_an_unknown_authority(world: World) -> None:
     present_certificate(world.alidns.tls, "alidns.aliyuncs.com", authority=trustme.CA())
     outcome = world.issue("example.com")
     assert_refused(outcome, FAILED, "certificate", "alidns.aliyuncs.com", "REQUESTS_CA_BUNDLE")
+    assert not world.alidns.calls
+
+
+YEAR_AGO, HOUR_AGO, IN_AN_HOUR, IN_A_YEAR = (
+    datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=hours)
+    for hours in (-8760, -1, 1, 8760)
+)
+
+
+@pytest.mark.newest
+@pytest.mark.parametrize(
+    ("host", "dates", "words", "logged"),
+    [
+        ("alidns.aliyuncs.com", (YEAR_AGO, HOUR_AGO), "has expired", "certificate has expired"),
+        ("alidns.aliyuncs.com", (IN_AN_HOUR, IN_A_YEAR), "is not valid yet", "not yet valid"),
+        ("portal.example", (None, None), "is for another host", "ostname mismatch"),
+    ],
+)
+def test_a_certificate_out_of_date_or_of_another_host(
+    world: World, host: str, dates: tuple[object, object], words: str, logged: str
+) -> None:
+    present_certificate(world.alidns.tls, host, not_before=dates[0], not_after=dates[1])
+    outcome = world.issue("example.com")
+    assert_refused(outcome, FAILED, f"the TLS certificate shown for alidns.aliyuncs.com {words}")
+    assert "CERTIFICATE_VERIFY_FAILED: " in outcome.log_text
+    assert logged in outcome.log_text
     assert not world.alidns.calls
 
 

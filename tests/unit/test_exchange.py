@@ -317,6 +317,7 @@ PROXIED = {"HTTPS_PROXY": "http://proxy.example:3128"}
         (TUNNEL, False, PROXIED, NotSent.PROXY_REFUSED),
         (tls(tls_error("WRONG_VERSION_NUMBER")), False, PROXIED, NotSent.PROXY_WITHOUT_TLS),
         (tls(certificate_error(18)), False, PROXIED, NotSent.PROXY_WITHOUT_TLS),
+        (tls(ssl.SSLEOFError("Somebody else's text")), False, PROXIED, NotSent.PROXY_FAILED),
     ],
 )
 def test_what_went_wrong_before_the_request_was_sent_is_told_apart(
@@ -332,8 +333,8 @@ def test_what_went_wrong_before_the_request_was_sent_is_told_apart(
     assert caught.value.why is why
     assert caught.value.proxy == "".join(environment)
     assert "else's" not in caught.value.detail
-    if isinstance(error, requests.exceptions.SSLError):
-        assert caught.value.detail
+    if "CERTIFICATE" in why.name:
+        assert caught.value.detail == "CERTIFICATE_VERIFY_FAILED: OpenSSL's words"
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,13 @@ class Proxy:
         self.headers: list[str] = []
         self.in_the_clear: list[str] = []
         self._hosts = hosts
+        self._tunnels: set[asyncio.StreamWriter] = set()
         self._loop = loop
         self._server = loop.do(self._listen())
+
+    def cut(self) -> None:
+        """Break off all tunnels; new ones are made."""
+        self._loop.do(self._cut())
 
     def stop(self) -> None:
         self._loop.do(self._close())
@@ -34,6 +39,10 @@ class Proxy:
 
     async def _close(self) -> None:
         self._server.close()
+
+    async def _cut(self) -> None:
+        for end in self._tunnels:
+            end.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError):
@@ -57,7 +66,10 @@ class Proxy:
         if first and first[0] != TLS_HANDSHAKE:
             self.in_the_clear.append(host)
         far_writer.write(first)
+        ends = {writer, far_writer}
+        self._tunnels |= ends
         await asyncio.gather(_pass_on(reader, far_writer), _pass_on(far_reader, writer))
+        self._tunnels -= ends
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

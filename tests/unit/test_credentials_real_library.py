@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-import requests
 
 from certbot_dns_aliyun.alidns.errors import AlidnsError
 from certbot_dns_aliyun.credentials import kinds, library
 from certbot_dns_aliyun.credentials.access_key import KeySource
-from tests.unit.fake_api import response
+from certbot_dns_aliyun.https import Reply
 
 provider = pytest.importorskip("alibabacloud_credentials.provider")
 
@@ -120,11 +119,11 @@ class SignIn:
         self.refresh_token = "refresh-1"
         self.exchanges = True
 
-    def request(self, method: str, url: str, **options: Any) -> requests.Response:
+    def exchange(self, method: str, url: str, *, body: Any, **_: Any) -> Reply:
         path = url.partition("aliyun.com")[2].partition("?")[0]
         self.asked.append(path)
         if path == "/v1/token":
-            assert f"refresh_token={self.refresh_token}&" in options["data"]
+            assert f"refresh_token={self.refresh_token}&" in body
             self.refresh_token = "refresh-2"
             answer = {"access_token": "access-2", "refresh_token": "refresh-2", "expires_in": 3600}
         elif self.exchanges:
@@ -136,14 +135,14 @@ class SignIn:
                 "Expiration": in_an_hour,
             }
         else:
-            return response(500, b"")
-        return response(200, json.dumps(answer).encode())
+            return Reply(500, {}, b"")
+        return Reply(200, {}, json.dumps(answer).encode())
 
 
 @pytest.fixture
 def sign_in(monkeypatch: pytest.MonkeyPatch) -> SignIn:
     sign_in = SignIn()
-    monkeypatch.setattr(library, "session", lambda: sign_in)
+    monkeypatch.setattr(library, "exchange", sign_in.exchange)
     return sign_in
 
 

@@ -122,7 +122,7 @@ def _run_of_an_order(world: World, case: Case, rate: int | None) -> dict[str, An
         json.dumps(
             {
                 "ini": str(ini),
-                "work_dir": str(world.folder),
+                "config_dir": str(world.folder),
                 "domains": case.domains,
                 "rate": rate,
             }

@@ -32,7 +32,7 @@ def main() -> None:
         (domain, f"_acme-challenge.{domain.replace('*.', '')}", secrets.token_urlsafe(32))
         for domain in order["domains"]
     ]
-    run = Run(settings.load(order["ini"]), "", "", order["work_dir"])
+    run = Run(settings.load(order["ini"]), "", "", order["config_dir"])
     moments = [time.monotonic()]
     try:
         run.prepare(records)

@@ -198,7 +198,7 @@ class Authenticator(dns_common.DNSAuthenticator):
             self._settings,
             resolvers=self.conf("resolvers") or "",
             name_servers=self.conf("name-servers") or "",
-            work_dir=self.config.work_dir,
+            config_dir=self.config.config_dir,
             insists=self.conf("wait-for") == "nothing",
             allows_subset=self.config.allow_subset_of_names,
         )

@@ -56,7 +56,7 @@ class Run:
     :param settings: the access keys
     :param resolvers: resolvers to ask, as a person lists them; empty for the machine's own
     :param name_servers: name servers to ask for the records, likewise; empty for each zone's own
-    :param work_dir: Certbot's folder for what it works with
+    :param config_dir: Certbot's config folder; the journal is kept there
     :param insists: whether the records are to be added whoever serves their zones; so it is, too,
         where name servers are listed
     :param allows_subset: whether a name whose record cannot be added is left out, if others can be
@@ -68,7 +68,7 @@ class Run:
         settings: Settings,
         resolvers: str,
         name_servers: str,
-        work_dir: str,
+        config_dir: str,
         insists: bool = False,
         allows_subset: bool = False,
     ) -> None:
@@ -80,7 +80,7 @@ class Run:
             ],
         )
         self._settings = settings
-        self._work_dir = work_dir
+        self._config_dir = config_dir
         self._insists = insists or bool(name_servers)
         self._allows_subset = allows_subset
         self._left_out: dict[str, OneNameError] = {}
@@ -162,7 +162,7 @@ class Run:
             self._ledger = Ledger(
                 Clients(self._settings),
                 self._dns.places,
-                self._work_dir,
+                self._config_dir,
                 self._dns.is_public_zone,
                 self._dns.place_by_resolver,
                 display_util.notify,

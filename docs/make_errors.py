@@ -86,7 +86,9 @@ CODES = {
         "public DNS names first, and the account has none of them. It may be in another account; "
         "it may be registered at Alibaba Cloud but not added to Alibaba Cloud DNS; its DNS may be "
         "somewhere else (``dig NS example.com`` tells), or at Alibaba Cloud ESA, which has another "
-        "API that this plugin does not speak.",
+        "API that this plugin does not speak. If it was there before: since December 2024 the free "
+        "plan deletes the zones of domains that are registered elsewhere and were not delegated to "
+        "it for 30 days. Delegate the domain, and add the zone again.",
         "Forbidden.DomainExpired": "An expired domain is not resolved, so no CA could see a record "
         "in it anyway.",
         "Forbidden.DomainLocked": "Somebody locked the zone, or the record, against changes.",
@@ -432,16 +434,32 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         "the next run. ``aliyun`` is the command line of Alibaba Cloud.",
         ("Ctrl-C leaves them",): "The first Ctrl-C during the removal waits until it is done. A "
         "second one ends it; the next run removes what is left, as the journal lists it.",
-        ("of an earlier run could not be removed",): "A run was killed, and what it left cannot be "
-        "removed with the credentials of this run, or not now. The journal keeps it.",
+        (
+            "of an earlier run could not be removed",
+            "not told again",
+        ): "A run was killed, and what it left cannot be "
+        "removed with the credentials of this run, or not now. The journal keeps it, as the next "
+        "run may have the right ones; it is told twice, and tried for 90 days after that.",
         ("of an earlier run may be left",): "A run was killed, and a key that may not call "
-        "DescribeDomainRecords cannot find out what became of its record. It is said once.",
-        ("of an earlier run is removed",): "No error; ``certbot -v`` tells it. A run was killed, "
-        "and this one has cleaned up after it.",
-        ("cannot be written",): "A warning. Certbot's work folder (``--work-dir``) is full or "
+        "DescribeDomainRecords cannot find out what became of its record, unless it is the very "
+        "key that added it.",
+        ("of an earlier run is removed", "that an earlier run had left"): "No error: a run "
+        "was killed, and this one has cleaned up after it. ``certbot -v`` tells of each record.",
+        ("are left to the next run",): "A warning. Removing what earlier runs left takes a minute "
+        "at most, and ends when the API does not answer, so that it holds up no certificate.",
+        ("cannot be written",): "A warning. Certbot's config folder (``--config-dir``) is full or "
         "read-only. The run goes on; only if it were killed, records would stay.",
-        ("is damaged",): "A warning. The machine went down while the journal was written, or the "
-        "file is none of ours. It now ends in ``.damaged``, and may be removed.",
+        ("No journal is kept",): "A warning. Who can write to ``dns-aliyun`` in Certbot's config "
+        "folder could have records removed, so it must be a folder of the user who runs Certbot, "
+        "of root, or of whoever owns the config folder, and no link.",
+        ("Others could write to",): "A warning. The folder's mode was changed, by ``chmod -R``, "
+        "say. It is right again, and nobody can have made the plugin remove anything.",
+        ("is set aside unread",): "A warning. Others could have written the file, as its owner or "
+        "its mode says, or it is no plain file. It now ends in ``.damaged``. If a run was killed "
+        "just before, look for its records at ``_acme-challenge`` in the console.",
+        ("is damaged",): "A warning. The machine went down while the journal was written, or it is "
+        "from another machine's backup, or somebody else wrote to it. It now ends in ``.damaged``, "
+        "and may be removed.",
     },
 }
 
@@ -477,6 +495,9 @@ FILLED_IN = {
     "doubt": "",
     "led": "",
     "telling.details": " (<code>)",
+    "f'{mode:04o}'": "<mode>",
+    "first": "<names>",
+    "more": "",
     "place.unread": "<reason>",
     "_names(watch)": "<name servers>",
     "self.chain[0]": "<name>",

@@ -32,3 +32,8 @@ class Clients:
             if account not in self._clients:
                 self._clients[account] = Client(account.source, account.endpoint)
             return self._clients[account]
+
+    def identity_for(self, zone: str) -> str:
+        """Give what tells the account for a zone from others; nothing if there is none."""
+        account = self.settings.account_for(zone)
+        return account.source.identity if account else ""

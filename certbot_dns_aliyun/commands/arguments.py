@@ -121,7 +121,6 @@ def _add_names(to: argparse.ArgumentParser) -> None:
 
 def _add_folders(to: argparse.ArgumentParser) -> None:
     to.add_argument("--config-dir", metavar="DIR", help="Certbot's configuration folder")
-    to.add_argument("--work-dir", metavar="DIR", help="Certbot's working folder")
 
 
 def _days(text: str) -> float:

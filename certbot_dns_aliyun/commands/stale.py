@@ -1,7 +1,7 @@
 """``certbot-dns-aliyun stale``: validation records that were left long ago, and their removal.
 
 A record goes only if it is at an ``_acme-challenge`` name, has the form of an ACME value, is older
-than was asked for, is in no living run's journal, and still is all that when it is read again.
+than was asked for, is in no run's journal, and still is all that when it is read again.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class _Search:
         self.problems: list[str] = []
         self._clients = Clients(inputs.settings(options.credentials))
         self._made_before = time.time() - options.older_than * _DAY
-        lines = Journal.of_living_runs(inputs.folder(options.work_dir, "work"))
+        lines = Journal.listed(inputs.folder(options.config_dir, "config"))
         self._in_use = {(full_name(line.rr, line.zone), line.value) for line in lines}
         self._zones: dict[str, _Zone] = {}
         self._lock = threading.Lock()

@@ -36,6 +36,11 @@ class KeySource:
         self.origin = origin
         self._key = key
 
+    @property
+    def identity(self) -> str:
+        """What tells the account from others, in this run and in later ones. Not to be shown."""
+        return self._key.key_id
+
     def get(self) -> AccessKey:
         """Give the access key for the next call. May be called from several threads.
 

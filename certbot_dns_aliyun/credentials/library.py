@@ -70,6 +70,11 @@ class LibrarySource(KeySource):
         self._expires = 0.0
         self._renewed = -_RENEWAL_PAUSE
 
+    @property
+    def identity(self) -> str:
+        """See :attr:`KeySource.identity`: the keys change, where they come from does not."""
+        return self.origin
+
     def get(self) -> AccessKey:
         """See :meth:`KeySource.get`; one thread gets a key, the others wait for it."""
         with self._lock:

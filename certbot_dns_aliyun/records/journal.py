@@ -2,31 +2,36 @@
 
 Before a record is added, a line says so; when it is gone, another does. A run that ends as it
 should takes its journal with it. One that is killed leaves it, and the next run, of whichever
-lineage, removes what it lists. It holds no secrets: all but the record ids is in public DNS.
+lineage, removes what it lists. Each line bears the mark of this folder's secret, so that nobody
+else can have records removed. A journal holds no secrets: all but the record ids is in public DNS.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
+import hmac
 import json
 import logging
 import os
+import re
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+
+from certbot_dns_aliyun.records.folder import Folder, UntrustedError
 
 logger = logging.getLogger(__name__)
 
-_FOLDER = "dns-aliyun"
-_SUFFIX = ".journal"
-#: Seconds, a week, after which a doubt about a record is not worth another warning.
-_OLD = 7 * 24 * 60 * 60
+#: More journals than runs that were killed and not seen to since; the others wait for their turn.
+_MOST = 100
 #: Far more than the lines of the largest order; a larger file is none of ours.
 _SIZE_LIMIT = 4 * 1024 * 1024
+#: What proves control of a name: the SHA-256 of a key authorization, in base64url (RFC 8555, 8.4).
+_DIGEST = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+_RECORD_ID = re.compile(r"[0-9]{1,32}", re.ASCII)
+_EVENTS = frozenset({"add", "try", "added", "gone", "told"})
 
 
 @dataclass(frozen=True)
@@ -38,82 +43,116 @@ class Line:
     value: str
 
 
+@dataclass
+class Known:
+    """What the journal knows of a record.
+
+    :ivar owner: tells the account that was asked to add it from others; see :meth:`Journal.is_of`
+    :ivar zone_is_known: whether public DNS named the zone, or the record was added; else there may
+        be no such zone
+    :ivar record_id: the record's id, if it was told
+    :ivar tellings: how often the user was told that it may be left
+    """
+
+    owner: str = ""
+    zone_is_known: bool = True
+    record_id: str | None = None
+    tellings: int = 0
+
+
 class Journal:
-    """The journal of one run: a file that is locked as long as the run lives.
+    """The journal of one run.
 
     Where it cannot be written, a warning says so, once, and the run goes on without.
 
-    :param path: the file; made when there is something to write
-    :ivar is_old: whether nothing was written to it for a week
-    :ivar tried: lines about zones that may not exist
+    :param folder: where it lies
+    :param name: the name of the file; made when there is something to write
+    :ivar age: seconds since it was last written to, if it is that of an earlier run
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.is_damaged = False
-        self.is_old = False
-        self.tried: set[Line] = set()
+    def __init__(self, folder: Folder, name: str) -> None:
+        self.path = folder.path / name
+        self.age = 0.0
+        self._folder = folder
+        self._is_damaged = False
         self._lock = threading.Lock()
         self._file: int | None = None
         self._writable = True
-        self._open: dict[Line, str | None] = {}
+        self._open: dict[Line, Known] = {}
 
     @classmethod
-    def of_this_run(cls, work_dir: str) -> Journal:
-        """Give a new journal in Certbot's work folder."""
-        unique = f"{os.getpid()}-{os.urandom(4).hex()}{_SUFFIX}"
-        return cls(Path(work_dir, _FOLDER, unique))
+    def of_this_run(cls, folder: Folder) -> Journal:
+        """Give a new journal."""
+        return cls(folder, folder.new_name())
 
     @classmethod
-    def abandoned(cls, work_dir: str) -> Iterator[Journal]:
-        """Give the journals of runs that are dead; those of living ones are locked."""
+    def abandoned(cls, folder: Folder) -> Iterator[Journal]:
+        """Give the journals of runs that have ended and left something, the oldest first."""
         try:
-            paths = sorted(Path(work_dir, _FOLDER).glob("*" + _SUFFIX))
-        except OSError:
+            names = folder.journals()
+        except (OSError, UntrustedError) as error:
+            logger.debug("%s: %s", folder.path, error)
             return
-        for path in paths:
-            journal = cls(path)
+        for name in names[:_MOST]:
+            journal = cls(folder, name)
             if journal._take_over():
                 yield journal
 
     @classmethod
-    def of_living_runs(cls, work_dir: str) -> set[Line]:
-        """Give what runs that are under way may have in their zones."""
+    def listed(cls, config_dir: str) -> set[Line]:
+        """Give what journals list, of runs that go on or have ended; touches none of them."""
+        folder = Folder(config_dir)
         lines: set[Line] = set()
-        with contextlib.suppress(OSError):
-            for path in Path(work_dir, _FOLDER).glob("*" + _SUFFIX):
-                lines.update(cls(path)._lines_if_locked())
+        with contextlib.suppress(OSError, UntrustedError):
+            for name in folder.journals():
+                journal = cls(folder, name)
+                with contextlib.suppress(OSError, UntrustedError):
+                    file = folder.open(name)
+                    try:
+                        journal._read(file)
+                    finally:
+                        os.close(file)
+                lines.update(journal._open)
         return lines
 
-    def adding(self, lines: Iterable[Line], zone_is_known: bool = True) -> None:
+    def adding(self, lines: Mapping[Line, str], zone_is_known: bool = True) -> None:
         """Note records before they are added; returns when that is safely on disk.
 
+        :param lines: each with what tells the account of its access key from others
         :param zone_is_known: whether public DNS names the zone; else it may not even exist
         """
         with self._lock:
             new = [line for line in lines if line not in self._open]
-            self._open.update(dict.fromkeys(new))
-            event = "add" if zone_is_known else "try"
-            if not zone_is_known:
-                self.tried.update(new)
-            self._write([{event: _as_list(line)} for line in new], sync=True)
+            self._open.update((line, Known(lines[line], zone_is_known)) for line in new)
+            self._write("add" if zone_is_known else "try", new, sync=True)
 
     def added(self, line: Line, record_id: str | None) -> None:
         """Note the id of a record that was added."""
         with self._lock:
-            self._open[line] = record_id
-            self._write([{"added": _as_list(line), "id": record_id}])
+            known = self._open.setdefault(line, Known())
+            known.record_id, known.zone_is_known = record_id, True
+            self._write("added", [line])
 
     def gone(self, line: Line) -> None:
         """Note that there is nothing of ours (any more)."""
         with self._lock:
             if line in self._open:
+                self._write("gone", [line])
                 del self._open[line]
-                self._write([{"gone": _as_list(line)}])
+
+    def told(self, line: Line) -> None:
+        """Note that the user was told that a record may be left."""
+        with self._lock:
+            self._open[line].tellings += 1
+            self._write("told", [line])
+
+    def is_of(self, known: Known, owner: str) -> bool:
+        """Tell whether it was surely this account that was to add a record of an earlier run."""
+        return bool(owner) and known.owner == self._folder.mark(owner.encode())
 
     @property
-    def open_lines(self) -> dict[Line, str | None]:
-        """What may be in the zones, with the record id where it is known."""
+    def open_lines(self) -> dict[Line, Known]:
+        """What may be in the zones."""
         with self._lock:
             return dict(self._open)
 
@@ -123,28 +162,38 @@ class Journal:
             self._writable = False
             if self._file is None:
                 return
-            try:
-                if not self._open and self.is_damaged:
-                    self.path.replace(self.path.with_suffix(".damaged"))
-                elif not self._open:
-                    self.path.unlink()
-            except OSError as error:
-                logger.debug("%s: %s", self.path, error)
             os.close(self._file)
             self._file = None
+            if self._open:
+                return
+            if self._is_damaged:
+                aside = self._set_aside()
+                logger.warning(
+                    "The journal %s is damaged, or not all of it was written by this plugin on "
+                    "this machine: what was counts, and it is set aside as %s.",
+                    self.path,
+                    aside,
+                )
+                return
+            try:
+                self._folder.remove(self.path.name)
+            except (OSError, UntrustedError) as error:
+                logger.debug("%s: %s", self.path, error)
 
-    def _write(self, entries: list[dict[str, object]], sync: bool = False) -> None:
-        if not entries or not self._writable:
+    def _write(self, event: str, lines: list[Line], sync: bool = False) -> None:
+        if not lines or not self._writable:
             return
-        text = "".join(json.dumps(entry) + "\n" for entry in entries)
         try:
+            is_new = self._file is None
             if self._file is None:
-                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._file = self._create()
-            if os.write(self._file, text.encode()) < len(text):
+                self._file = self._folder.create(self.path.name)
+            text = b"".join(self._marked(event, line) for line in lines)
+            if os.write(self._file, text) < len(text):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if sync:
                 os.fsync(self._file)
+            if is_new:
+                self._folder.sync()
         except OSError as error:
             self._writable = False
             logger.warning(
@@ -153,88 +202,98 @@ class Journal:
                 self.path,
                 error.strerror,
             )
+        except UntrustedError as error:
+            self._writable = False
+            logger.warning(
+                "No journal is kept in %s, as %s: TXT records would be left behind if this run "
+                "were killed. Remove it, or give it to the user who runs Certbot, mode 0700.",
+                self._folder.path,
+                error,
+            )
 
-    def _create(self) -> int:
-        """Make the file; it gets the name that other runs look for when it is locked."""
-        unlocked = self.path.with_suffix(".new")
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW
-        file = os.open(unlocked, flags, 0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            unlocked.rename(self.path)
-        except OSError:
-            os.close(file)
-            raise
-        return file
-
-    def _lines_if_locked(self) -> set[Line]:
-        file = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            for text in os.read(file, _SIZE_LIMIT).split(b"\n"):
-                if text:
-                    self._replay(text)
-        finally:
-            os.close(file)
-        return set(self._open)
+    def _marked(self, event: str, line: Line) -> bytes:
+        known = self._open[line]
+        entry: dict[str, object] = {event: [line.zone, line.rr, line.value]}
+        if event in ("add", "try"):
+            entry["owner"] = self._folder.mark(known.owner.encode()) if known.owner else ""
+        elif event == "added":
+            entry["id"] = known.record_id
+        text = json.dumps(entry).encode()
+        return text + b" " + self._folder.mark(text).encode() + b"\n"
 
     def _take_over(self) -> bool:
-        """Open, lock and read the file of a dead run; False if it lives, or has no such file."""
+        """Open and read the file of an earlier run; False if it is not to be read."""
         try:
-            file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK)
+            self._file = self._folder.open(self.path.name)
+        except UntrustedError as error:
+            aside = self._set_aside()
+            logger.warning(
+                "The journal %s is set aside unread as %s, because %s; TXT records of a run that "
+                "was killed may be left.",
+                self.path,
+                aside,
+                error,
+            )
+            return False
         except OSError as error:
             logger.debug("%s: %s", self.path, error)
             return False
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            content = os.read(file, _SIZE_LIMIT)
-            self.is_old = time.time() - os.fstat(file).st_mtime > _OLD
-        except OSError:
-            os.close(file)
+            content = self._read(self._file)
+        except OSError as error:
+            logger.debug("%s: %s", self.path, error)
+            os.close(self._file)
+            self._file = None
             return False
-        self._file = file
-        if not content.endswith(b"\n"):
+        if content and not content.endswith(b"\n"):
             with contextlib.suppress(OSError):
-                os.write(file, b"\n")  # so that a torn line takes no other with it
+                os.write(self._file, b"\n")  # so that a torn line takes no other with it
+        return True
+
+    def _read(self, file: int) -> bytes:
+        self.age = time.time() - os.fstat(file).st_mtime
+        content = os.read(file, _SIZE_LIMIT)
         for text in content.split(b"\n"):
             if text:
                 self._replay(text)
-        if self.is_damaged:
-            logger.warning(
-                "%s is damaged, or not a journal of this plugin; what can be read of it is used, "
-                "then it is set aside.",
-                self.path,
-            )
-        return True
+        return content
 
     def _replay(self, text: bytes) -> None:
+        said, _, mark = text.rpartition(b" ")
+        proof = self._folder.mark(said).encode()
         try:
-            entry = json.loads(text)
-            ((event, fields),) = ((k, v) for k, v in entry.items() if k != "id")
-            record_id = entry.get("id")
-            if event not in ("add", "try", "added", "gone") or not isinstance(fields, list):
+            if not proof or not hmac.compare_digest(mark, proof):
                 raise ValueError
+            entry = json.loads(said)
+            ((event, fields),) = ((k, v) for k, v in entry.items() if k in _EVENTS)
             zone, rr, value = fields
-            if not all(_is_name_or_value(field) for field in fields):
+            record_id, owner = entry.get("id"), entry.get("owner", "")
+            if not all(_is_name(name) for name in (zone, rr, owner)):
                 raise ValueError
-            if record_id is not None and not (isinstance(record_id, str) and record_id.isdigit()):
+            if not _DIGEST.fullmatch(value) or not _RECORD_ID.fullmatch(record_id or "0"):
                 raise ValueError
         except (ValueError, TypeError, AttributeError, RecursionError):
-            self.is_damaged = True
+            self._is_damaged = True
             return
         line = Line(zone, rr, value)
         if event == "gone":
             self._open.pop(line, None)
+            return
+        known = self._open.setdefault(line, Known())
+        if event in ("add", "try"):
+            known.owner, known.zone_is_known = owner, event == "add"
+        elif event == "added":
+            known.record_id, known.zone_is_known = record_id, True
         else:
-            self._open[line] = record_id
-        if event == "try":
-            self.tried.add(line)
+            known.tellings += 1
+
+    def _set_aside(self) -> str:
+        try:
+            return self._folder.set_aside(self.path.name).name
+        except (OSError, UntrustedError) as error:
+            logger.debug("%s: %s", self.path, error)
+            return self.path.name
 
 
-def _is_name_or_value(field: object) -> bool:
+def _is_name(field: object) -> bool:
     return isinstance(field, str) and field.isascii() and field.isprintable() and len(field) < 512
-
-
-def _as_list(line: Line) -> list[str]:
-    return [line.zone, line.rr, line.value]

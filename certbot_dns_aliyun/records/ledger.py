@@ -22,23 +22,22 @@ from certbot_dns_aliyun.alidns.client import Client
 from certbot_dns_aliyun.alidns.clients import Clients
 from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.alidns.errors import AlidnsError, Verdict, sentence
-from certbot_dns_aliyun.names import full_name, resource_record, zone_candidates
+from certbot_dns_aliyun.names import resource_record, zone_candidates
 from certbot_dns_aliyun.propagation.delegation import BadChainError, Place
 from certbot_dns_aliyun.propagation.esa import refuse_esa
 from certbot_dns_aliyun.propagation.public_dns import Served
 from certbot_dns_aliyun.propagation.target import Use, listed_use
+from certbot_dns_aliyun.records.folder import Folder
 from certbot_dns_aliyun.records.journal import Journal, Line
+from certbot_dns_aliyun.records.recovery import Recovery
 from certbot_dns_aliyun.records.rule import Rule
+from certbot_dns_aliyun.records.words import by_hand, cannot_list
 from certbot_dns_aliyun.refusals import OneNameError
 
 logger = logging.getLogger(__name__)
 
 #: Seconds after which a call that was under way has surely ended, one way or the other.
 _UNDER_WAY = 20.0
-_CANNOT_LIST = (
-    "the access key lacks the permission alidns:DescribeDomainRecords on "
-    "acs:alidns:*:*:domain/{}, with which it could be found"
-)
 _LISTING = "DescribeDomainRecords"
 #: Refusals that are no wonder where a CNAME leads elsewhere.
 _OF_ANOTHER_PLACE = frozenset({Verdict.NOT_HERE, Verdict.DENIED, Verdict.CONFLICT})
@@ -97,7 +96,7 @@ class Ledger:
 
     :param clients: the API, for each zone
     :param find_places: gives the places for a validation name, by public DNS
-    :param work_dir: Certbot's folder for what it works with; the journal is kept there
+    :param config_dir: Certbot's config folder; the journal is kept there
     :param is_public_zone: tells whether a zone is that of a name for the world, too
     :param place_by_resolver: gives the place that the resolver knows behind one that was not read
     :param notify: tells the user something
@@ -107,7 +106,7 @@ class Ledger:
         self,
         clients: Clients,
         find_places: Callable[[str], list[Place]],
-        work_dir: str,
+        config_dir: str,
         is_public_zone: Callable[[str, str], bool] = lambda zone, name: True,
         place_by_resolver: Callable[[Place], Place | None] = lambda place: None,
         notify: Callable[[str], None] = logger.info,
@@ -118,8 +117,8 @@ class Ledger:
         self._is_public_zone = is_public_zone
         self._place_by_resolver = place_by_resolver
         self._notify = notify
-        self._work_dir = work_dir
-        self._journal = Journal.of_this_run(work_dir)
+        self._folder = Folder(config_dir)
+        self._journal = Journal.of_this_run(self._folder)
         self._planned: set[Line] = set()
         self._lock = threading.Lock()
         self._entries: dict[tuple[str, str], Entry] = {}
@@ -128,41 +127,7 @@ class Ledger:
 
     def recover(self, effort: Effort) -> None:
         """Remove what earlier runs left when they were killed, as far as this access key may."""
-        for journal in Journal.abandoned(self._work_dir):
-            for line, record_id in journal.open_lines.items():
-                name = full_name(line.rr, line.zone)
-                place = Place(name, line.zone, (), (name,))
-                entry = Entry(place, line.value, zone=line.zone, record_id=record_id)
-                what = f"The TXT record {name} = {line.value} of an earlier run"
-                try:
-                    seen = self._recover(entry, effort)
-                except AlidnsError as error:
-                    if error.verdict is Verdict.NOT_HERE and line in journal.tried:
-                        journal.gone(line)
-                        continue
-                    left = sentence(f"{what} could not be removed", error)
-                    logger.warning("%s%s", left, _by_hand(entry))
-                    continue
-                if seen:
-                    logger.info("%s is removed", what)
-                else:
-                    why = _CANNOT_LIST.format(entry.zone)
-                    logger.warning("%s may be left: %s.%s", what, why, _by_hand(entry))
-                if seen or journal.is_old:
-                    journal.gone(line)
-            journal.close()
-
-    def _recover(self, entry: Entry, effort: Effort) -> bool:
-        """Remove one record of a dead run; whatever that run was doing, it does no more.
-
-        :returns: False if there is no telling whether the record is gone
-        """
-        client = self._clients.client_for(entry.zone)
-        # Of another account's record the API says that it does not exist. So see the zone first.
-        found = client.find(entry.zone, entry.rr, entry.value, effort)
-        if client.may_list(entry.zone):
-            return found is None or client.delete(entry.zone, found, effort) or True
-        return bool(entry.record_id) and client.delete(entry.zone, str(entry.record_id), effort)
+        Recovery(self._clients, effort).go_through(self._folder)
 
     def refuse(self, names: Iterable[str]) -> None:
         """Refuse where CNAMEs lead, if nothing may be added there, as far as DNS tells.
@@ -186,7 +151,7 @@ class Ledger:
                 place = self._find_places(name)[0]
                 if place.zone:
                     self._planned.add(Entry(place, value, zone=place.zone).line)
-        self._journal.adding(self._planned)
+        self._note_adding(self._planned)
 
     def close(self) -> list[str]:
         """End the run; returns a sentence about each record that nobody has removed."""
@@ -301,7 +266,7 @@ class Ledger:
             entry.zone = zone
             try:
                 self._refuse_at(entry.place, zone, effort)
-                self._journal.adding([entry.line], zone_is_known=zone == guess)
+                self._note_adding([entry.line], zone_is_known=zone == guess)
                 self._planned.discard(entry.line)
                 client = self._clients.client_for(zone)
                 added = client.add(zone, entry.rr, entry.value, effort)
@@ -389,6 +354,11 @@ class Ledger:
         zone = str(place.zone) if place.zone in unseen else unseen[-1]
         return type(error)(f"{error} {self._rule.way_out(place, zone)}")
 
+    def _note_adding(self, lines: Iterable[Line], zone_is_known: bool = True) -> None:
+        self._journal.adding(
+            {line: self._clients.identity_for(line.zone) for line in lines}, zone_is_known
+        )
+
     def _is_zone_of_the_world(self, place: Place) -> bool:
         return not place.is_foreign or self._is_public_zone(str(place.zone), place.name)
 
@@ -419,7 +389,7 @@ class Ledger:
                 return None  # there is no such zone, so nothing in it
             return sentence(f"{what} could not be removed", error) + _by_hand(entry)
         return (
-            f"{what} may be left: its id never arrived, and {_CANNOT_LIST.format(entry.zone)}."
+            f"{what} may be left: its id never arrived, and {cannot_list(entry.zone)}."
             + _by_hand(entry)
         )
 
@@ -433,14 +403,7 @@ def _look_twice(client: Client, entry: Entry, effort: Effort) -> str | None:
 
 
 def _by_hand(entry: Entry) -> str:
-    where = (
-        " The next run that adds records tries to remove it; "
-        f"by hand: zone {entry.zone}, RR {entry.rr}, "
-    )
-    if entry.record_id:
-        command = f"aliyun alidns DeleteDomainRecord --RecordId {entry.record_id}"
-        return f"{where}record id {entry.record_id}, with `{command}`."
-    return f"{where}in the Alibaba Cloud DNS console, https://dns.console.aliyun.com/."
+    return by_hand(entry.zone, entry.rr, entry.record_id)
 
 
 def _cannot_add(place: Place, refusals: list[AlidnsError]) -> errors.PluginError:

@@ -45,7 +45,7 @@ MOMENTS = [before_the_first_add, while_adding, while_waiting, while_deleting]
 
 
 def journals(world: World) -> list[Path]:
-    return list((world.certbot.work_dir / "dns-aliyun").glob("*.journal"))
+    return list((world.certbot.config_dir / "dns-aliyun").glob("*.journal"))
 
 
 def clean_up_by_the_next_run(world: World, set_aside: int = 0) -> Outcome:

@@ -15,6 +15,7 @@ from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 from certbot_dns_aliyun.credentials.settings import Account, Settings
 from certbot_dns_aliyun.propagation.delegation import Place
 from certbot_dns_aliyun.records import journal
+from certbot_dns_aliyun.records.folder import Folder
 from certbot_dns_aliyun.run import Challenge, Run
 from tests.unit.parts import kill
 from tests.world import Key, Record, Zone
@@ -72,12 +73,12 @@ class Process:
     def __init__(
         self,
         key: Key,
-        work_dir: Path,
+        config_dir: Path,
         wanted: list[Challenge],
         fates: list[Fate],
     ) -> None:
         source = KeySource(AccessKey(key.id, key.secret), "aliyun.ini")
-        self.run = Run(Settings([Account("", source)]), "", "", str(work_dir))
+        self.run = Run(Settings([Account("", source)]), "", "", str(config_dir))
         self.wanted = wanted
         self.values = {value for _, _, value in wanted}
         self.fates = fates
@@ -129,8 +130,8 @@ class Process:
     class Journal(journal.Journal):
         """A journal that dies with the process that holds it."""
 
-        def __init__(self, path: Path) -> None:
-            super().__init__(path)
+        def __init__(self, folder: Folder, name: str) -> None:
+            super().__init__(folder, name)
             Process.active._journals.append(self)
 
     @staticmethod

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
+import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,8 +31,8 @@ def killed(world: World) -> Path:
 
 
 def planted(world: World, content: bytes) -> Path:
-    folder = world.certbot.work_dir / "dns-aliyun"
-    folder.mkdir(parents=True)
+    folder = world.certbot.config_dir / "dns-aliyun"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     journal = folder / "planted.journal"
     journal.write_bytes(content)
     return journal
@@ -77,7 +79,7 @@ def test_what_is_no_journal_is_set_aside(world: World, content: bytes) -> None:
 
 
 @pytest.mark.newest
-def test_what_is_no_file_is_passed_by(world: World) -> None:
+def test_what_is_no_file_is_set_aside(world: World) -> None:
     folder = planted(world, b"").parent
     (folder / "folder.journal").mkdir()
     (folder / "nowhere.journal").symlink_to("nowhere")
@@ -86,20 +88,81 @@ def test_what_is_no_file_is_passed_by(world: World) -> None:
     outcome = world.issue("example.com")
     assert outcome.ok, str(outcome)
     assert Path("/etc/hostname").exists()
+    assert outcome.text.count("set aside unread") == 4, str(outcome)
+    assert not journals(world)
+
+
+def test_the_next_container_cleans_up_after_one_that_was_killed(world: World) -> None:
+    """Of its folders the config folder alone is kept; images put the others into /tmp."""
+    killed(world)
+    shutil.rmtree(world.certbot.work_dir)
+    outcome = clean_up_by_the_next_run(world)
+    assert "Removed TXT records that an earlier run had left: _acme-challenge.n" in outcome.text
 
 
 @pytest.mark.newest
-def test_a_living_run_keeps_its_journal(world: World) -> None:
-    """Of another host, say, on a shared disk."""
+def test_who_can_write_the_folder_cannot_have_anything_deleted(make_world: MakeWorld) -> None:
+    """Not even what a key that may not list would delete by its id."""
+    actions = ("AddDomainRecord", "DeleteDomainRecord")
+    world = make_world(keys=[Key(zone_policy("example.com", actions=actions))])
+    mail = world.records.add_stranger("example.com", "@", "mail.example.net", type="MX")
+    spf = world.records.add_stranger("example.com", "@", "v=spf1 mx -all")
+    lines = [
+        {"add": ["example.com", "@", spf.value], "owner": ""},
+        {"added": ["example.com", "@", spf.value], "id": spf.id},
+        {"added": ["example.com", "@", "A" * 43], "id": mail.id},
+    ]
+    marks = ["", " " + "0" * 32]
+    text = "".join(json.dumps(line) + mark + "\n" for line in lines for mark in marks)
+    journal = planted(world, text.encode())
+    folder = journal.parent
+    folder.chmod(0o777)
+    outcome = world.issue("example.com")
+    assert outcome.ok, str(outcome)
+    assert {call.action for call in world.alidns.calls} == set(actions)
+    assert str(journal) in outcome.text
+    assert "Others could write" in outcome.text, str(outcome)
+    assert not journals(world)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@pytest.mark.newest
+@pytest.mark.parametrize(
+    "others_may_write",
+    [
+        lambda journal: journal.chmod(0o666),
+        lambda journal: os.chown(journal, 12345, 12345),
+        lambda journal: os.chown(journal.parent, 12345, 12345),
+    ],
+    ids=["mode", "owner", "owner of the folder"],
+)
+def test_what_others_could_have_written_is_not_believed(
+    world: World, others_may_write: Callable[[Path], None]
+) -> None:
     journal = killed(world)
-    alive = {record.id for record in world.records.left()}
-    with journal.open("rb+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        world.nameservers.delegations["example.com"][0].behaviour = "ok"
-        outcome = world.issue("meanwhile.example.com")
-        assert outcome.ok, str(outcome)
-        assert {record.id for record in world.records.left()} == alive
-    clean_up_by_the_next_run(world)
+    others_may_write(journal)
+    world.nameservers.delegations["example.com"][0].behaviour = "ok"
+    outcome = world.issue("other.example.com")
+    assert outcome.ok, str(outcome)
+    assert str(journal.parent) in outcome.text, str(outcome)
+    assert len(world.records.left()) == len(NAMES)
+    world.leaves_records = True
+
+
+@pytest.mark.newest
+def test_a_zone_that_left_the_account_is_told_twice_and_then_no_more(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(keys=[Key(EVERYTHING)])
+    killed(world)
+    left = world.records.left()
+    del world.records.zones["example.com"]
+    world.add_zone("example.org")
+    runs = [world.issue(f"n{number}.example.org") for number in range(3)]
+    assert [run.ok for run in runs] == [True] * 3, str(runs[0])
+    for record in left:
+        assert [record.value in run.text for run in runs] == [True, True, False]
+        assert record.id in runs[0].text
 
 
 @pytest.mark.newest
@@ -131,19 +194,34 @@ def test_a_key_that_may_not_list_removes_what_has_an_id(make_world: MakeWorld) -
 
 
 @pytest.mark.newest
-def test_a_run_goes_on_without_a_journal(world: World) -> None:
-    blocked = world.certbot.work_dir / "dns-aliyun"
+def test_a_lost_reply_of_a_removal_by_id_warns_of_nothing(make_world: MakeWorld) -> None:
+    actions = ("AddDomainRecord", "DeleteDomainRecord")
+    world = make_world(keys=[Key(zone_policy("example.com", actions=actions))])
+    killed(world)
+    world.alidns.fault("close", "DeleteDomainRecord", moment="after")
+    clean_up_by_the_next_run(world)
+
+
+@pytest.mark.newest
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_a_run_goes_on_without_a_journal(world: World, kind: str, tmp_path: Path) -> None:
+    blocked, elsewhere = world.certbot.config_dir / "dns-aliyun", tmp_path / "elsewhere"
     blocked.parent.mkdir(parents=True)
-    blocked.write_text("not a folder")
+    elsewhere.mkdir()
+    if kind == "file":
+        blocked.write_text("not a folder")
+    else:
+        blocked.symlink_to(elsewhere)
     outcome = world.issue(*NAMES)
     assert outcome.ok, str(outcome)
-    assert outcome.text.count("cannot be written") == 1, str(outcome)
+    assert outcome.text.count("No journal is kept") == 1, str(outcome)
+    assert not list(elsewhere.iterdir())
 
 
 @pytest.mark.newest
 def test_a_full_disk_is_told_once_and_stops_nothing(world: World) -> None:
-    folder = world.certbot.work_dir / "dns-aliyun"
-    folder.mkdir(parents=True)
+    folder = world.certbot.config_dir / "dns-aliyun"
+    folder.mkdir(mode=0o700, parents=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k,mode=700", "none", folder], check=True)
     try:
         (folder / "filler").write_bytes(b"x" * 4096)
@@ -157,9 +235,9 @@ def test_a_full_disk_is_told_once_and_stops_nothing(world: World) -> None:
 @pytest.mark.newest
 def test_a_disk_that_fills_up_under_way_is_told_once(world: World) -> None:
     """The journal is torn then, and the next run makes what it can of it."""
-    folder = world.certbot.work_dir / "dns-aliyun"
-    folder.mkdir(parents=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k,mode=700", "none", folder], check=True)
+    folder = world.certbot.config_dir / "dns-aliyun"
+    folder.mkdir(mode=0o700, parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12k,mode=700", "none", folder], check=True)
     try:
         (folder / "filler").write_bytes(b"x" * 4096)
         names = [f"a-name-that-takes-some-room-{number}.example.com" for number in range(20)]

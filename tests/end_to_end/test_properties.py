@@ -2,7 +2,7 @@
 are gone, and nobody else's.
 
 The same idea as tests/unit/test_any_course.py, against the real HTTPS of the world's Alidns: whole
-runs of the product (run.Run), two at a time in one work folder, whose threads meet each other,
+runs of the product (run.Run) on two machines at a time, whose threads meet each other,
 faults and a stranger who edits the same names without a pause. HYPOTHESIS_PROFILE=nightly makes it
 twenty times as long. A seed repeats what was drawn, not how the threads took turns.
 """
@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 from certbot import errors
+from certbot.display import util as display_util
 from hypothesis import HealthCheck, note, seed, settings
 from hypothesis import strategies as st
 from hypothesis.internal.conjecture import engine
@@ -31,9 +32,11 @@ from certbot_dns_aliyun import https
 from certbot_dns_aliyun import run as run_module
 from certbot_dns_aliyun.alidns import client, pace
 from certbot_dns_aliyun.names import to_unicode
-from certbot_dns_aliyun.records import ledger
+from certbot_dns_aliyun.records import ledger, recovery
+from certbot_dns_aliyun.records.folder import Folder
 from certbot_dns_aliyun.records.journal import Journal
 from tests.end_to_end.processes import THREADS, Fate, NoDns, Process, Stranger
+from tests.unit.parts import digest
 from tests.world import Fault, World, Zone, zone_policy
 from tests.world.ca import certificates
 from tests.world.ram import RECORD_ACTIONS
@@ -104,7 +107,7 @@ fates = st.lists(
 
 
 class Course(RuleBasedStateMachine):
-    """One account, one machine with a work folder, and two runs at a time."""
+    """One account, two machines with a config folder each, and a run at a time on either."""
 
     def __init__(self, world: World, log: pytest.LogCaptureFixture, figures: Any) -> None:
         super().__init__()
@@ -119,9 +122,10 @@ class Course(RuleBasedStateMachine):
         self.api_is(alive=True)
         self.takes_turns(False)
         self.stack = contextlib.ExitStack()
-        self.work_dir = Path(
-            self.stack.enter_context(tempfile.TemporaryDirectory(dir=world.folder))
-        )
+        self.config_dirs = [
+            Path(self.stack.enter_context(tempfile.TemporaryDirectory(dir=world.folder)))
+            for _ in self.processes
+        ]
         self.stranger = self.stack.enter_context(Stranger(self.zones, RRS))
 
     # What happens
@@ -133,7 +137,7 @@ class Course(RuleBasedStateMachine):
         self.end(slot)
         self.go_wrong(troubles)
         wanted = [(name, name, self.value()) for name in names]
-        process = Process(self.world.key, self.work_dir, wanted + wanted[:twice], fates)
+        process = Process(self.world.key, self.config_dirs[slot], wanted + wanted[:twice], fates)
         process.is_hindered = self.permitted != RECORD_ACTIONS
         self.processes[slot] = process
         self.figures["orders"] += 1
@@ -203,7 +207,7 @@ class Course(RuleBasedStateMachine):
 
     @invariant()
     def what_is_left_of_ours_is_in_a_journal(self) -> None:
-        files = self.work_dir.rglob("*.journal")
+        files = [file for each in self.config_dirs for file in each.rglob("*.journal")]
         written = "".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
         assert [value for value in self.values_left() if value not in written] == []
 
@@ -224,18 +228,20 @@ class Course(RuleBasedStateMachine):
             if process:
                 process.fates = []
             self.end(slot)
-        process = self.processes[0] = Process(self.world.key, self.work_dir, [], [])
-        with self.going_on(0):
-            process.add()
-            process.clean_up()
+        for slot, config_dir in enumerate(self.config_dirs):
+            process = self.processes[slot] = Process(self.world.key, config_dir, [], [])
+            with self.going_on(slot):
+                process.add()
+                process.clean_up()
         note(self.log.text)
         assert self.left() == []
         assert self.stranger.end() == []
         assert self.world.records.lost() == []
-        for journal in Journal.abandoned(str(self.work_dir)):
-            # What a run killed while it tried a zone cannot know: that it is none.
-            assert [line for line in journal.open_lines if to_unicode(line.zone) in ZONES] == []
-            journal.close()
+        for config_dir in self.config_dirs:
+            for journal in Journal.abandoned(Folder(str(config_dir))):
+                # What a run killed while it tried a zone cannot know: that it is none.
+                assert [line for line in journal.open_lines if to_unicode(line.zone) in ZONES] == []
+                journal.close()
         self.world.scan.check(self.log.text)
 
     # How it happens
@@ -289,7 +295,7 @@ class Course(RuleBasedStateMachine):
         self.world.alidns.call_seconds = 0.003 if wanted else 0.0
 
     def value(self) -> str:
-        self.ours.append(f"ours-{len(self.ours):04}")
+        self.ours.append(digest(str(len(self.ours))))
         self.stranger.latest = self.ours[-1]
         return self.ours[-1]
 
@@ -319,6 +325,9 @@ def hurried(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (pace, "_PAUSE", 0.005),
         (ledger, "_SECOND_LOOK", 0.001),
         (ledger, "Journal", Process.Journal),
+        (recovery, "Journal", Process.Journal),
+        (recovery, "_SECOND_LOOK", 0.001),
+        (display_util, "notify", lambda text: None),
         (run_module, "PublicDns", NoDns),
         (run_module, "Effort", Process.effort),
         (engine, "MAX_SHRINKING_SECONDS", SHRINKING_SECONDS),

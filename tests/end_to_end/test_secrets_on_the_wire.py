@@ -141,5 +141,5 @@ def test_nobody_else_may_read_what_a_run_leaves_on_disk(world: World) -> None:
     world.alidns.fault("code", "DeleteDomainRecord", times=None, code="Forbidden.RAM")
     world.leaves_records = True
     assert world.issue("example.com").ok
-    folder = world.certbot.work_dir / "dns-aliyun"
-    assert [file.stat().st_mode & 0o077 for file in [folder, *folder.iterdir()]] == [0, 0]
+    folder = world.certbot.config_dir / "dns-aliyun"
+    assert [file.stat().st_mode & 0o077 for file in [folder, *folder.iterdir()]] == [0, 0, 0]

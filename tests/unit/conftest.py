@@ -12,6 +12,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from certbot.display import util as display_util
 from hypothesis import HealthCheck, settings
 
 from certbot_dns_aliyun.alidns import effort
@@ -63,6 +64,20 @@ def _interruptible() -> Iterator[None]:
 def no_outages(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a new process: nothing has been given up yet."""
     monkeypatch.setattr(effort, "_outages", effort._Outages())
+
+
+@pytest.fixture(autouse=True)
+def notified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What Certbot was given to show."""
+    shown: list[str] = []
+    monkeypatch.setattr(display_util, "notify", shown.append)
+    return shown
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is on disk when is test_power_cut's matter; here, a busy disk only costs time."""
+    monkeypatch.setattr(os, "fsync", lambda file: None)
 
 
 @pytest.fixture

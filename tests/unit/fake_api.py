@@ -66,6 +66,8 @@ class FakeApi:
     clock: Clock
     #: Zones of this account, by the name that the API knows.
     zones: dict[str, list[Record]] = field(default_factory=dict)
+    #: Zones of other accounts, by the ids of their keys.
+    others: dict[str, dict[str, list[Record]]] = field(default_factory=dict)
     #: What the API says of any other zone.
     no_zone: str = "InvalidDomainName.NoExist"
     may_list: bool = True
@@ -116,9 +118,10 @@ class FakeApi:
         return instead
 
     def _act(self, action: str, parameters: dict[str, str]) -> requests.Response:
+        zones = self.others.get(parameters["AccessKeyId"], self.zones)
         if action == "DeleteDomainRecord":
-            return self._delete(parameters["RecordId"])
-        zone = self.zones.get(parameters["DomainName"])
+            return self._delete(zones, parameters["RecordId"])
+        zone = zones.get(parameters["DomainName"])
         if zone is None:
             return error(self.no_zone)
         if action == "AddDomainRecord":
@@ -133,8 +136,8 @@ class FakeApi:
         zone.append(new)
         return reply(RecordId=new.id)
 
-    def _delete(self, record_id: str) -> requests.Response:
-        for zone in self.zones.values():
+    def _delete(self, zones: dict[str, list[Record]], record_id: str) -> requests.Response:
+        for zone in zones.values():
             for record in zone:
                 if record.id == record_id:
                     zone.remove(record)

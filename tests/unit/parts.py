@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 from pathlib import Path
 from typing import Callable
@@ -17,8 +19,8 @@ from tests.unit.fake_api import KEY_ID, SECRET
 ZoneOf = Callable[[str], "str | None"]
 
 
-def settings() -> Settings:
-    return Settings([Account("", KeySource(AccessKey(KEY_ID, SECRET), "credentials.ini"))])
+def settings(key_id: str = KEY_ID) -> Settings:
+    return Settings([Account("", KeySource(AccessKey(key_id, SECRET), "credentials.ini"))])
 
 
 def unknown(name: str) -> str | None:
@@ -26,16 +28,22 @@ def unknown(name: str) -> str | None:
     return None
 
 
-def make_ledger(work_dir: Path, zone_of: ZoneOf = unknown) -> Ledger:
+def make_ledger(config_dir: Path, zone_of: ZoneOf = unknown, key_id: str = KEY_ID) -> Ledger:
     def find_places(name: str) -> list[Place]:
         return [Place(name, zone_of(name), (), (name,))]
 
-    return Ledger(Clients(settings()), find_places, str(work_dir))
+    return Ledger(Clients(settings(key_id)), find_places, str(config_dir))
 
 
-def journals(work_dir: Path) -> list[Path]:
-    """Lists the files, of whatever kind, where journals are kept."""
-    return sorted(path for path in work_dir.rglob("*") if path.is_file())
+def digest(of: str) -> str:
+    """Gives a value as ACME has it: the journal lists no other."""
+    return base64.urlsafe_b64encode(hashlib.sha256(of.encode()).digest()).decode().rstrip("=")
+
+
+def journals(config_dir: Path) -> list[Path]:
+    """Lists the files, of whatever kind, where journals are kept, but for the secret."""
+    found = sorted(path for path in config_dir.rglob("*") if path.is_file())
+    return [path for path in found if path.name != "secret"]
 
 
 def kill(journal: Journal) -> None:

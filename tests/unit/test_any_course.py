@@ -1,9 +1,9 @@
 """Whatever happens, in whatever order: in the end our records are gone, and nobody else's.
 
-Hypothesis makes up runs of Certbot on one account: they add and remove records while calls go wrong
-in every way, strangers edit the same names, the API is dead for a while, runs are killed in the
-middle of a call. Once all is well again and one more run has recovered, the zones must look as if
-we had never been there.
+Hypothesis makes up runs of Certbot on two accounts: they add and remove records while calls go
+wrong in every way, strangers edit the same names, the API is dead for a while, runs are killed in
+the middle of a call. Once all is well again and one more run has recovered for each account, the
+zones must look as if we had never been there.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from certbot_dns_aliyun.alidns import effort
 from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.names import to_unicode
+from certbot_dns_aliyun.records.folder import Folder
 from certbot_dns_aliyun.records.journal import Journal
 from certbot_dns_aliyun.records.ledger import Ledger
 from tests.unit.fake_api import (
@@ -31,6 +32,7 @@ from tests.unit.fake_api import (
     SECRET,
     FakeApi,
     Fault,
+    Record,
     error,
     html,
     lost,
@@ -39,7 +41,7 @@ from tests.unit.fake_api import (
     reply,
 )
 from tests.unit.fake_time import Clock
-from tests.unit.parts import journals, kill, make_ledger
+from tests.unit.parts import digest, journals, kill, make_ledger
 
 #: By the names that the API knows them by.
 ZONES = ("example.com", "sub.example.com", "例子.com", "xn--fiqs8s.com")
@@ -55,6 +57,10 @@ IN_DNS = {
     "_acme-challenge.example.com": "example.com",
     "_acme-challenge.elsewhere.org": "elsewhere.org",
 }
+
+
+#: An account that has no zone but this one.
+OTHER_KEY, OTHER_ZONE = "LTAI5tOfAnotherAccount", "elsewhere.org"
 
 
 class Killed(BaseException):
@@ -86,17 +92,18 @@ faults = st.one_of(
 
 
 class AnyCourse(RuleBasedStateMachine):
-    """One account, one machine; several runs, one after another or at the same time."""
+    """One machine, two accounts; several runs, one after another."""
 
     def __init__(self) -> None:
         super().__init__()
         self.stack = contextlib.ExitStack()
         self.clock = self.stack.enter_context(Clock().in_place())
         self.api = self.stack.enter_context(FakeApi(self.clock).in_place())
-        self.work_dir = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
+        self.config_dir = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
         patch = self.stack.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(effort, "_outages", effort._Outages())
         self.api.zones = {zone: [] for zone in ZONES}
+        self.api.others = {OTHER_KEY: {OTHER_ZONE: []}}
         self.strangers: list[str] = []
         self.ours: set[str] = set()
         self.latest = ""
@@ -115,10 +122,13 @@ class AnyCourse(RuleBasedStateMachine):
         self.may_list = self.api.may_list = may_list
         self.api.no_zone = no_zone
 
-    @rule(names=st.lists(st.sampled_from(NAMES), min_size=1, max_size=3))
+    @rule(
+        names=st.lists(st.sampled_from(NAMES), min_size=1, max_size=3),
+        key_id=st.sampled_from([KEY_ID, KEY_ID, OTHER_KEY]),
+    )
     @precondition(lambda self: self.ledger is None)
-    def run_starts(self, names: list[str]) -> None:
-        self.ledger = make_ledger(self.work_dir, IN_DNS.get)
+    def run_starts(self, names: list[str], key_id: str) -> None:
+        self.ledger = make_ledger(self.config_dir, IN_DNS.get, key_id)
         self.added = []
         planned = [(name, self.value()) for name in names]
         with self.one_run() as ledger:
@@ -179,7 +189,7 @@ class AnyCourse(RuleBasedStateMachine):
     @precondition(lambda self: any(self.left_of_ours()))
     def somebody_removes_one_of_ours(self, data: st.DataObject) -> None:
         value = data.draw(st.sampled_from(sorted(self.left_of_ours())))
-        for records in self.api.zones.values():
+        for records in self.all_zones():
             records[:] = [record for record in records if record.value != value]
 
     @invariant()
@@ -195,7 +205,9 @@ class AnyCourse(RuleBasedStateMachine):
     @invariant()
     def what_a_run_left_is_named_or_in_the_journal(self) -> None:
         if self.ledger is None:
-            written = "".join(path.read_text(encoding="utf-8") for path in journals(self.work_dir))
+            written = "".join(
+                path.read_text(encoding="utf-8") for path in journals(self.config_dir)
+            )
             for value in self.left_of_ours():
                 assert value in written or value in "".join(self.log)
 
@@ -210,16 +222,19 @@ class AnyCourse(RuleBasedStateMachine):
         self.api.is_dead = False
         if self.ledger is not None:
             self.run_ends(give_up=False)
-        last = make_ledger(self.work_dir)
-        last.recover(Effort())
-        assert last.close() == []
+        for key_id in (OTHER_KEY, KEY_ID):
+            last = make_ledger(self.config_dir, key_id=key_id)
+            last.recover(Effort())
+            assert last.close() == []
         note("\n".join(self.log))
         left = self.left_of_ours()
         if self.may_list:
             assert not left
             # What a run killed while it tried a zone cannot know: that it is none.
-            kept = [line for j in Journal.abandoned(str(self.work_dir)) for line in j.open_lines]
-            assert [line for line in kept if {line.zone, to_unicode(line.zone)} & {*ZONES}] == []
+            folder = Folder(str(self.config_dir))
+            kept = [line for j in Journal.abandoned(folder) for line in j.open_lines]
+            hosted = {*ZONES, OTHER_ZONE}
+            assert [line for line in kept if {line.zone, to_unicode(line.zone)} & hosted] == []
         assert all(value in "".join(self.log) for value in left)
         everything = "".join(self.log)
         assert "DomainRecordNotBelongToUser" not in everything, "what is gone is no failure"
@@ -227,10 +242,13 @@ class AnyCourse(RuleBasedStateMachine):
         assert SECRET not in everything
 
     def left_of_ours(self) -> set[str]:
-        return {v for zone in ZONES for v in self.api.values(zone) if v in self.ours}
+        return {r.value for zone in self.all_zones() for r in zone if r.value in self.ours}
+
+    def all_zones(self) -> list[list[Record]]:
+        return [*self.api.zones.values(), *self.api.others[OTHER_KEY].values()]
 
     def value(self) -> str:
-        self.latest = f"ours-{next(self.serial):04}"
+        self.latest = digest(str(next(self.serial)))
         self.ours.add(self.latest)
         return self.latest
 
@@ -258,8 +276,8 @@ def noted(taken_over: list[Journal]) -> Any:
     """Notes the journals that runs take over: a kill closes their files, too."""
     abandoned = Journal.abandoned
 
-    def noting(work_dir: str) -> Any:
-        for journal in abandoned(work_dir):
+    def noting(folder: Folder) -> Any:
+        for journal in abandoned(folder):
             taken_over.append(journal)
             yield journal
 

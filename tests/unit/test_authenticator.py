@@ -29,7 +29,7 @@ class CertbotsOwnTests(dns_test_common.BaseAuthenticatorTest, unittest.TestCase)
 class FakeRun:
     """Notes what the authenticator has a run do."""
 
-    def __init__(self, settings: Any, work_dir: str, **more: Any) -> None:
+    def __init__(self, settings: Any, config_dir: str, **more: Any) -> None:
         self.steps: list[str] = []
         self.names: list[str] = []
         self.values: list[str] = []
@@ -108,7 +108,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     )
     options["credentials"] = str(path)
     return SimpleNamespace(
-        work_dir=str(tmp_path),
+        config_dir=str(tmp_path),
         noninteractive_mode=True,
         quiet=False,
         allow_subset_of_names=False,

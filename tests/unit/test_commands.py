@@ -18,6 +18,7 @@ from certbot_dns_aliyun.commands.places import place_of
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 from certbot_dns_aliyun.propagation.delegation import BadChainError, Place
 from certbot_dns_aliyun.propagation.question import NameServer
+from certbot_dns_aliyun.records.folder import Folder
 from certbot_dns_aliyun.records.journal import Journal, Line
 from tests.unit.fake_api import KEY_ID, SECRET, FakeApi
 from tests.unit.parts import kill
@@ -90,17 +91,21 @@ def test_all_pages_are_listed_with_their_times(
     assert api.actions() == ["DescribeDomainRecords"] * 3
 
 
-def test_the_journals_of_living_runs_alone_tell_what_is_in_use(tmp_path: Path) -> None:
-    work_dir = str(tmp_path)
-    mine, dead = Line("example.com", "_acme-challenge", "a"), Line("example.com", "b", "b")
-    assert Journal.of_living_runs(work_dir) == set()
-    living, killed = Journal.of_this_run(work_dir), Journal.of_this_run(work_dir)
-    living.adding([mine, Line("example.com", "gone", "c")])
-    living.gone(Line("example.com", "gone", "c"))
-    killed.adding([dead])
+def test_what_any_journal_lists_is_in_use_and_no_journal_is_touched(tmp_path: Path) -> None:
+    config_dir, folder = str(tmp_path), Folder(str(tmp_path))
+    mine, dead = (Line("example.com", rr, DIGEST) for rr in ("_acme-challenge", "b"))
+    gone = Line("example.com", "gone", DIGEST)
+    assert Journal.listed(config_dir) == set()
+    living, killed = Journal.of_this_run(folder), Journal.of_this_run(folder)
+    living.adding({mine: "", gone: ""})
+    living.gone(gone)
+    killed.adding({dead: ""})
     kill(killed)
-    assert Journal.of_living_runs(work_dir) == {mine}
-    assert [list(j.open_lines) for j in Journal.abandoned(work_dir)] == [[dead]]
+    with killed.path.open("ab") as file:
+        file.write(b"torn")
+    before = killed.path.read_bytes()
+    assert Journal.listed(config_dir) == {mine, dead}
+    assert killed.path.read_bytes() == before
     living.close()
 
 

@@ -14,9 +14,9 @@ from certbot_dns_aliyun.propagation.delegation import BadChainError, Place
 from certbot_dns_aliyun.records import ledger as ledger_module
 from certbot_dns_aliyun.records.ledger import Ledger
 from tests.unit.fake_api import FakeApi, Fault, error, lost
-from tests.unit.parts import journals, kill, make_ledger
+from tests.unit.parts import digest, journals, kill, make_ledger
 
-NAME, VALUE = "_acme-challenge.www.example.com", "value-of-ours"
+NAME, VALUE = "_acme-challenge.www.example.com", digest("ours")
 
 
 @pytest.fixture

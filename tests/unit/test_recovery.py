@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-import json
+import time
 from pathlib import Path
+from typing import Any, Callable
 
 import pytest
 from certbot import errors
 
 from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.records.ledger import Ledger
-from tests.unit.fake_api import FakeApi, Fault, error, lost
-from tests.unit.parts import journals, kill, make_ledger
+from tests.unit.fake_api import KEY_ID, FakeApi, Fault, error, lost
+from tests.unit.parts import digest, journals, kill, make_ledger
 
-NAME, VALUE = "_acme-challenge.example.com", "value-of-ours"
+NAME, VALUE = "_acme-challenge.example.com", digest("ours")
+
+
+OTHER_KEY = "LTAI5tOfAnotherAccount"
+NO_ZONE = ["IncorrectDomainUser", "InvalidDomainName.NoExist", "Forbidden.RAM"]
+
+
+class Killed(BaseException):
+    """The process ends at this moment."""
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
 
 
 @pytest.fixture(autouse=True)
@@ -25,18 +38,18 @@ def in_dns(name: str) -> str:
     return "example.com"
 
 
-def killed_run(work_dir: Path) -> Ledger:
+def killed_run(config_dir: Path) -> Ledger:
     """A run that is killed after it has added its record."""
-    ledger = make_ledger(work_dir, in_dns)
+    ledger = make_ledger(config_dir, in_dns)
     ledger.plan([(NAME, VALUE)])
     ledger.add(NAME, VALUE, Effort())
     kill(ledger._journal)
     return ledger
 
 
-def recover(work_dir: Path) -> None:
-    ledger = make_ledger(work_dir, in_dns)
-    ledger.recover(Effort())
+def recover(config_dir: Path, key_id: str = KEY_ID) -> None:
+    ledger = make_ledger(config_dir, in_dns, key_id)
+    ledger.recover(Effort(20.0))
     assert ledger.close() == []
 
 
@@ -45,16 +58,6 @@ def test_the_next_run_removes_what_a_killed_one_left(api: FakeApi, tmp_path: Pat
     killed_run(tmp_path)
     recover(tmp_path)
     assert api.zones["example.com"] == [stranger]
-    assert journals(tmp_path) == []
-
-
-def test_a_living_run_is_left_alone(api: FakeApi, tmp_path: Path) -> None:
-    living = make_ledger(tmp_path, in_dns)
-    living.add(NAME, VALUE, Effort())
-    recover(tmp_path)
-    assert api.values("example.com") == [VALUE]
-    assert living.remove(NAME, VALUE, Effort()) is None
-    living.close()
     assert journals(tmp_path) == []
 
 
@@ -69,7 +72,7 @@ def test_a_run_killed_before_its_call_was_made_left_nothing(api: FakeApi, tmp_pa
 
 def test_many_planned_records_take_one_look_each(api: FakeApi, tmp_path: Path) -> None:
     ledger = make_ledger(tmp_path, in_dns)
-    ledger.plan([(NAME, f"value-{i}") for i in range(100)])
+    ledger.plan([(NAME, digest(str(i))) for i in range(100)])
     kill(ledger._journal)
     recover(tmp_path)
     assert len(api.calls) == 100
@@ -79,9 +82,6 @@ def test_many_planned_records_take_one_look_each(api: FakeApi, tmp_path: Path) -
 def test_a_run_killed_while_its_call_was_under_way_is_cleaned_up_after(
     api: FakeApi, tmp_path: Path
 ) -> None:
-    class Killed(BaseException):
-        pass
-
     ledger = make_ledger(tmp_path, in_dns)
     api.faults.append(Fault(Killed, acted=True))
     with pytest.raises(Killed):
@@ -117,28 +117,107 @@ def test_a_torn_journal_is_kept_while_it_lists_something(api: FakeApi, tmp_path:
     assert api.values("example.com") == []
 
 
-def test_a_zone_that_was_only_tried_is_not_kept_for_ever(api: FakeApi, tmp_path: Path) -> None:
-    ledger = make_ledger(tmp_path)
+def killed_while_trying(config_dir: Path, api: FakeApi) -> None:
+    """A run that DNS tells nothing, killed while the API was dead."""
+    ledger = make_ledger(config_dir)
     api.is_dead = True
     with pytest.raises(errors.PluginError):
         ledger.add(NAME, VALUE, Effort())
     kill(ledger._journal)
     api.is_dead = False
+
+
+def test_a_zone_that_was_only_tried_is_none_if_the_same_key_says_so(
+    api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    killed_while_trying(tmp_path, api)
     recover(tmp_path)
     assert journals(tmp_path) == []
+    assert warnings(caplog) == []
 
 
-@pytest.mark.parametrize("code", ["IncorrectDomainUser", "InvalidDomainName.NoExist"])
+@pytest.mark.parametrize("code", NO_ZONE)
 def test_a_key_of_another_account_leaves_the_journal_to_the_right_one(
-    api: FakeApi, tmp_path: Path, code: str
+    api: FakeApi, tmp_path: Path, code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     killed_run(tmp_path)
     own, api.zones, api.no_zone = api.zones, {}, code
-    recover(tmp_path)
-    assert len(journals(tmp_path)) == 1
+    for times in (1, 2, 2, 2):
+        recover(tmp_path, OTHER_KEY)
+        assert len(journals(tmp_path)) == 1
+        assert len(warnings(caplog)) == times, "it is told, once more, and then no more"
+        assert NAME in warnings(caplog)[-1]
+        assert VALUE in warnings(caplog)[-1]
+    assert "not told again" in caplog.text
     api.zones = own
     recover(tmp_path)
     assert api.values("example.com") == []
+
+
+def test_a_record_that_left_with_its_zone_is_told_even_by_the_same_key(
+    api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = make_ledger(tmp_path)
+    ledger.add(NAME, VALUE, Effort())
+    kill(ledger._journal)
+    del api.zones["example.com"]
+    recover(tmp_path)
+    assert VALUE in caplog.text
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["known to DNS", "tried"])
+@pytest.mark.parametrize("ends", ["added", "reply lost"])
+@pytest.mark.parametrize("code", NO_ZONE)
+def test_what_a_key_of_another_account_hears_of_a_zone_proves_nothing(
+    api: FakeApi, tmp_path: Path, is_known: bool, ends: str, code: str
+) -> None:
+    ledger = make_ledger(tmp_path, in_dns if is_known else lambda name: None)
+    if ends == "reply lost":
+        api.zones[NAME] = []
+        api.faults.append(Fault(Killed, acted=True, action="AddDomainRecord"))
+        with pytest.raises(Killed):
+            ledger.add(NAME, VALUE, Effort())
+    else:
+        ledger.add(NAME, VALUE, Effort())
+    kill(ledger._journal)
+    own, api.zones, api.no_zone = api.zones, {}, code
+    recover(tmp_path, OTHER_KEY)
+    api.zones = own
+    recover(tmp_path)
+    assert [api.values(zone) for zone in api.zones if api.values(zone)] == []
+    assert journals(tmp_path) == []
+
+
+def test_a_zone_that_left_the_account_for_good_is_forgotten_in_the_end(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = killed_run(tmp_path)._journal.path
+    del api.zones["example.com"]
+    for _ in range(2):
+        recover(tmp_path)
+    monkeypatch.setattr(api.clock, "time", lambda: time.time() + 91 * 24 * 3600)
+    recover(tmp_path)
+    assert not path.exists()
+
+
+def test_what_was_not_told_is_not_forgotten_however_old(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed_run(tmp_path)
+    monkeypatch.setattr(api.clock, "time", lambda: time.time() + 91 * 24 * 3600)
+    api.is_dead = True
+    recover(tmp_path)
+    assert len(journals(tmp_path)) == 1
+
+
+def test_a_zone_that_is_not_there_is_asked_for_once(api: FakeApi, tmp_path: Path) -> None:
+    ledger = make_ledger(tmp_path, in_dns)
+    ledger.plan([(NAME, digest(str(i))) for i in range(20)])
+    kill(ledger._journal)
+    api.zones = {}
+    recover(tmp_path)
+    assert len(api.calls) == 1
+    assert len(journals(tmp_path)) == 1
 
 
 def test_a_key_that_may_not_list_removes_by_the_id(api: FakeApi, tmp_path: Path) -> None:
@@ -147,6 +226,162 @@ def test_a_key_that_may_not_list_removes_by_the_id(api: FakeApi, tmp_path: Path)
     recover(tmp_path)
     assert api.values("example.com") == []
     assert journals(tmp_path) == []
+
+
+def test_a_lost_reply_while_recovering_by_id_warns_of_nothing(
+    api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    killed_run(tmp_path)
+    api.may_list = False
+    api.faults.append(Fault(lost, acted=True, action="DeleteDomainRecord"))
+    recover(tmp_path)
+    assert api.values("example.com") == []
+    assert journals(tmp_path) == []
+    assert warnings(caplog) == []
+
+
+def test_a_record_whose_removal_was_not_noted_any_more_warns_of_nothing(
+    api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The run was killed between the two, or somebody else removed it; the key may not list."""
+    killed_run(tmp_path)
+    api.may_list = False
+    api.zones["example.com"].clear()
+    recover(tmp_path)
+    assert journals(tmp_path) == []
+    assert warnings(caplog) == []
+
+
+@pytest.mark.parametrize("reply_lost", [True, False])
+def test_without_list_another_key_cannot_know_whether_a_record_is_gone(
+    api: FakeApi, tmp_path: Path, reply_lost: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    killed_run(tmp_path)
+    own, api.zones, api.may_list = api.zones, {"example.com": []}, False
+    if reply_lost:
+        api.faults.append(Fault(lost, action="DeleteDomainRecord"))
+    recover(tmp_path, OTHER_KEY)
+    assert "may be left" in caplog.text
+    api.zones = own
+    recover(tmp_path)
+    assert api.values("example.com") == []
+
+
+def test_what_is_removed_is_told(
+    api: FakeApi, tmp_path: Path, notified: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    killed_run(tmp_path)
+    recover(tmp_path)
+    (said,) = notified
+    assert NAME in said
+    assert VALUE in caplog.text
+
+
+def test_nothing_is_told_where_nothing_was(
+    api: FakeApi, tmp_path: Path, notified: list[str]
+) -> None:
+    killed_run(tmp_path)
+    api.zones["example.com"].clear()
+    recover(tmp_path)
+    assert notified == []
+
+
+def test_an_add_that_the_api_carries_out_after_the_kill_is_found(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container that is killed is started again at once."""
+    monkeypatch.setattr(api.clock, "time", time.time)
+    ledger = make_ledger(tmp_path, in_dns)
+    ledger.plan([(NAME, VALUE)])
+    kill(ledger._journal)
+    real, looks = api._act, []
+
+    def act(action: str, parameters: dict[str, str]) -> Any:
+        reply = real(action, parameters)
+        looks.append(action)
+        if len(looks) == 1:
+            api.add("example.com", "_acme-challenge", VALUE)
+        return reply
+
+    api._act = act  # type: ignore[method-assign]
+    recover(tmp_path)
+    assert api.values("example.com") == []
+    assert journals(tmp_path) == []
+
+
+def test_many_records_of_a_slow_api_do_not_hold_up_the_run(
+    api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = make_ledger(tmp_path, in_dns)
+    ledger.plan([(NAME, digest(str(i))) for i in range(100)])
+    kill(ledger._journal)
+    api._act = slowly(api, 3.0)  # type: ignore[method-assign]
+    recover(tmp_path)
+    assert api.clock.elapsed < 70
+    assert len(warnings(caplog)) == 1
+    assert "left to the next run" in caplog.text
+    for _ in range(10):
+        recover(tmp_path)
+    assert journals(tmp_path) == []
+
+
+def test_a_dead_api_is_told_once_for_all_records(
+    api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = make_ledger(tmp_path, in_dns)
+    ledger.plan([(NAME, digest(str(i))) for i in range(100)])
+    kill(ledger._journal)
+    api.is_dead = True
+    recover(tmp_path)
+    assert len(warnings(caplog)) == 2
+    assert "next run (99)" in caplog.text
+
+
+def test_a_zone_that_is_busy_all_the_time_does_not_keep_the_others_from_their_turn(
+    api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.zones["example.org"] = []
+    names = [f"_acme-challenge.{n}.example.com" for n in "ab"] + ["_acme-challenge.example.org"]
+    ledger = make_ledger(tmp_path, lambda name: name[-11:])
+    for name in names:
+        ledger.add(name, VALUE, Effort())
+    kill(ledger._journal)
+    real = api._act
+
+    def act(action: str, parameters: dict[str, str]) -> Any:
+        ids = [record.id for record in api.zones["example.com"]]
+        is_busy = parameters.get("RecordId") in ids
+        return error("LastOperationNotFinished") if is_busy else real(action, parameters)
+
+    api._act = act  # type: ignore[method-assign]
+    recover(tmp_path)
+    assert len(api.values("example.com")) == 2
+    assert api.values("example.org") == []
+    assert len(warnings(caplog)) == 2
+    assert "next run (1)" in caplog.text
+
+
+def test_a_recovery_that_is_called_off_tells_of_no_failures(
+    api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    killed_run(tmp_path)
+    effort = Effort(20.0)
+    effort.call_off()
+    make_ledger(tmp_path, in_dns).recover(effort)
+    assert api.actions() == ["AddDomainRecord"]
+    (warning,) = warnings(caplog)
+    assert "next run (1)" in warning
+
+
+def slowly(api: FakeApi, seconds: float) -> Callable[..., Any]:
+    real = api._act
+
+    def act(action: str, parameters: dict[str, str]) -> Any:
+        api.clock.sleep(seconds)
+        return real(action, parameters)
+
+    return act
 
 
 def test_a_lost_reply_while_recovering_is_no_obstacle(api: FakeApi, tmp_path: Path) -> None:
@@ -164,28 +399,3 @@ def test_a_record_that_somebody_removed_meanwhile_is_forgotten(
     api.zones["example.com"].clear()
     recover(tmp_path)
     assert journals(tmp_path) == []
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        {"add": ["exam\udc00ple.com", "_acme-challenge", "v"]},
-        {"add": ["", "", ""]},
-        {"add": ["example.com", "", "v"]},
-        {"add": [".." * 400, "@", "v"]},
-        {"add": ["example.com", "@", "\ud800"]},
-        {"add": "abc"},
-        {"add": {"example.com": 1, "@": 2, "v": 3}},
-        {"added": ["example.com", "@", "v"], "id": "1" * 10_000},
-    ],
-    ids=str,
-)
-def test_a_journal_of_nonsense_is_never_fatal(
-    api: FakeApi, tmp_path: Path, line: dict[str, object]
-) -> None:
-    stranger = api.add("example.com", "@", "x")
-    folder = tmp_path / "dns-aliyun"
-    folder.mkdir()
-    (folder / "1-x.journal").write_text(json.dumps(line) + "\n", encoding="utf-8")
-    recover(tmp_path)
-    assert api.zones["example.com"] == [stranger]

@@ -48,7 +48,7 @@ class FakeDns:
 def run(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     monkeypatch.setattr(run_module, "PublicDns", FakeDns)
     api.zones["example.com"] = []
-    yield Run(settings(), resolvers="", name_servers="", work_dir=str(tmp_path))
+    yield Run(settings(), resolvers="", name_servers="", config_dir=str(tmp_path))
     deadline = time.monotonic() + 10
     while any(t.name.startswith("dns-aliyun") for t in threading.enumerate()):
         assert time.monotonic() < deadline, "threads are left"
@@ -267,7 +267,7 @@ def test_who_insists_is_let_into_a_zone_at_esa(
     monkeypatch.setattr(FakeDns, "places", lambda self, name: at_esa(name))
     api.zones["example.com"] = []
     more: dict[str, Any] = {"resolvers": "", "name_servers": "", **insisting}
-    run = Run(settings(), work_dir=str(tmp_path), **more)
+    run = Run(settings(), config_dir=str(tmp_path), **more)
     add_all(run, records(1))
     assert len(api.values("example.com")) == 1
     remove_all(run, records(1))
@@ -307,4 +307,4 @@ def test_names_that_may_be_led_elsewhere_go_first(
 def test_a_list_of_servers_that_is_none_is_refused(tmp_path: Path, option: str) -> None:
     lists = {"resolvers": "", "name_servers": "", option: "192.0.2.1:port"}
     with pytest.raises(errors.PluginError, match=f"--dns-aliyun-{option.replace('_', '-')}"):
-        Run(settings(), work_dir=str(tmp_path), **lists)
+        Run(settings(), config_dir=str(tmp_path), **lists)

@@ -1,0 +1,160 @@
+"""Removing what earlier runs left when they were killed.
+
+Only who can see a zone may say that nothing is left in it: who may list its records, or has the
+very access key that was to add them. What the others hear (no such zone, no such record) would be
+the same about a record that stands in another account.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from certbot.display import util as display_util
+
+from certbot_dns_aliyun.alidns.clients import Clients
+from certbot_dns_aliyun.alidns.effort import Effort
+from certbot_dns_aliyun.alidns.errors import PASSING, AlidnsError, Verdict, sentence
+from certbot_dns_aliyun.names import full_name
+from certbot_dns_aliyun.records.folder import Folder
+from certbot_dns_aliyun.records.journal import Journal, Known, Line
+from certbot_dns_aliyun.records.words import by_hand, cannot_list
+
+logger = logging.getLogger(__name__)
+
+#: Seconds that the certificate of today waits for the records of yesterday, at most.
+_LONGEST = 60.0
+#: Seconds after which a call that was under way when its run was killed has surely ended.
+_UNDER_WAY = 20.0
+#: Seconds between two looks for a record whose adding may still be under way at the API.
+_SECOND_LOOK = 2.0
+#: How often the user is told of a record that stays; later runs go on trying.
+_TELLINGS = 2
+#: Seconds, 90 days, after which all lineages have had their turn, with all access keys.
+_FORGOTTEN = 90 * 24 * 60 * 60
+#: Refusals that every record of the zone would meet.
+_OF_THE_ZONE = frozenset({Verdict.NOT_HERE, Verdict.DENIED})
+_NAMED = 10
+
+
+class Recovery:
+    """What one run does about the records of earlier ones, as far as its access keys may.
+
+    :param clients: the API, for each zone
+    :param effort: how long calls are repeated
+    """
+
+    def __init__(self, clients: Clients, effort: Effort) -> None:
+        self._clients = clients
+        self._effort = effort
+        self._until = time.monotonic() + _LONGEST
+        self._refused: dict[str, AlidnsError] = {}
+        self._in_vain: set[str] = set()
+        self._removed: list[str] = []
+        self._postponed = 0
+
+    def go_through(self, folder: Folder) -> None:
+        """Remove what the journals in a folder list, and tell what became of it."""
+        for journal in Journal.abandoned(folder):
+            under_way = []
+            for line, known in journal.open_lines.items():
+                if not self._see_to(journal, line, known):
+                    under_way.append((line, known))
+            if under_way:
+                self._effort.sleep(_SECOND_LOOK)
+            for line, known in under_way:
+                self._see_to(journal, line, known, again=True)
+            for line, known in journal.open_lines.items():
+                if known.tellings >= _TELLINGS and journal.age > _FORGOTTEN:
+                    journal.gone(line)
+            journal.close()
+        self._tell()
+
+    def _see_to(self, journal: Journal, line: Line, known: Known, again: bool = False) -> bool:
+        """Remove one record, or say why not.
+
+        :returns: False if it is to be looked for again: its adding may still be under way
+        """
+        if line.zone in self._in_vain or self._has_to_end():
+            self._postponed += 1
+            return True
+        name = full_name(line.rr, line.zone)
+        what = f"The TXT record {name} = {line.value} of an earlier run"
+        try:
+            was_there = self._remove(journal, line, known)
+        except AlidnsError as error:
+            if self._effort.called_off:
+                self._postponed += 1
+            elif self._never_was(journal, line, known, error):
+                journal.gone(line)
+            else:
+                self._warn(journal, line, known, sentence(f"{what} could not be removed", error))
+            if error.verdict in PASSING:
+                self._in_vain.add(line.zone)
+            elif error.verdict in _OF_THE_ZONE:
+                self._refused[line.zone] = error
+            return True
+        if was_there is None:
+            why = cannot_list(line.zone)
+            self._warn(journal, line, known, f"{what} may be left: {why}.")
+            return True
+        may_come = not (was_there or known.record_id) and abs(journal.age) < _UNDER_WAY
+        if may_come and not again:
+            return False
+        if was_there:
+            self._removed.append(name)
+            logger.info("%s is removed", what)
+        journal.gone(line)
+        return True
+
+    def _has_to_end(self) -> bool:
+        return self._effort.called_off or time.monotonic() >= self._until
+
+    def _remove(self, journal: Journal, line: Line, known: Known) -> bool | None:
+        """Remove one record of a run that does no more.
+
+        :returns: whether it was there; None if there is no telling
+        """
+        if line.zone in self._refused:
+            raise self._refused[line.zone]
+        client = self._clients.client_for(line.zone)
+        found = client.find(line.zone, line.rr, line.value, self._effort)
+        if client.may_list(line.zone):
+            if found:
+                client.delete(line.zone, found, self._effort)
+            return bool(found)
+        if known.record_id:
+            if client.delete(line.zone, known.record_id, self._effort):
+                return True
+            if journal.is_of(known, self._clients.identity_for(line.zone)):
+                return False
+        return None
+
+    def _never_was(self, journal: Journal, line: Line, known: Known, error: AlidnsError) -> bool:
+        """Tell whether a zone that was only tried is none: the account that was asked says so."""
+        return (
+            error.verdict is Verdict.NOT_HERE
+            and not known.zone_is_known
+            and journal.is_of(known, self._clients.identity_for(line.zone))
+        )
+
+    def _warn(self, journal: Journal, line: Line, known: Known, left: str) -> None:
+        if known.tellings >= _TELLINGS:
+            logger.info("%s", left)
+            return
+        end = " This is not told again." if known.tellings + 1 == _TELLINGS else ""
+        logger.warning("%s%s%s", left, by_hand(line.zone, line.rr, known.record_id), end)
+        journal.told(line)
+
+    def _tell(self) -> None:
+        names = list(dict.fromkeys(self._removed))
+        if names:
+            first = ", ".join(names[:_NAMED])
+            more = f" and {len(names) - _NAMED} more names" if len(names) > _NAMED else ""
+            display_util.notify(f"Removed TXT records that an earlier run had left: {first}{more}")
+        number = self._postponed
+        if number:
+            logger.warning(
+                "TXT records of earlier runs are left to the next run (%d), as their journal says.",
+                number,
+            )

@@ -87,8 +87,8 @@ def to_ascii(name: str) -> str:
 
 
 def is_spelled(text: str, name: str) -> bool:
-    """Tell whether a text is a name in either form."""
-    return len(text) <= LONGEST_NAME and text.lower() in (name, to_unicode(name))
+    """Tell whether a text is a name, each of its labels in either form."""
+    return len(text) <= LONGEST_NAME and to_unicode(text.lower()) == to_unicode(name)
 
 
 def _unicode_label(label: str) -> str:

@@ -57,7 +57,9 @@ CODES = {
         "call on this zone. The resource is the zone (``domain/example.com``), not the name in "
         "the certificate. RAM decides before anyone looks whether the zone is in the account: a "
         "key that is limited to some zones gets this answer for a zone that lies in another "
-        "account, too. `RAM policies <ram-policy.rst>`_ has a policy to paste.",
+        "account, too. `RAM policies <ram-policy.rst>`_ has a policy to paste. For an "
+        "internationalized zone a policy names both ``domain/例子.com`` and "
+        "``domain/xn--fsqu00a.com``.",
         "Forbidden.…": "Codes of that form that are not on this page. The account, or the zone, is "
         "not in a state in which Alibaba Cloud allows changes.",
     },

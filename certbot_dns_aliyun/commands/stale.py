@@ -27,7 +27,7 @@ from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.alidns.errors import AlidnsError, Verdict, sentence
 from certbot_dns_aliyun.commands import inputs
 from certbot_dns_aliyun.commands.places import place_of
-from certbot_dns_aliyun.names import full_name, to_ascii, zone_candidates
+from certbot_dns_aliyun.names import full_name, is_spelled, zone_candidates
 from certbot_dns_aliyun.propagation.delegation import Place
 from certbot_dns_aliyun.propagation.live_line import LiveLine
 from certbot_dns_aliyun.records.journal import Journal
@@ -143,7 +143,10 @@ class _Search:
         self.problems.append(sentence(what, refusals[0]))
 
     def _is_in_use(self, record: Listed, zone: str) -> bool:
-        return (full_name(to_ascii(record.rr), zone), record.value) in self._in_use
+        spelled = full_name(record.rr, zone)
+        return any(
+            value == record.value and is_spelled(spelled, name) for name, value in self._in_use
+        )
 
     def remove(self, zone: _Zone) -> None:
         """Remove the stale records of a zone, each after a last look at it."""

@@ -159,3 +159,10 @@ def test_both_forms_are_one_name(parts: list[str]) -> None:
     assert is_spelled(name.upper(), name)
     assert is_spelled(to_unicode(name), name)
     assert not is_spelled(f"x{name}", name)
+    mixed = [part if i % 2 else to_ascii(part) for i, part in enumerate(parts)]
+    assert is_spelled(".".join(mixed), name)
+
+
+@given(st.text(max_size=20))
+def test_any_text_is_a_name_or_not(text: str) -> None:
+    assert not is_spelled(f"{text}!", "_acme-challenge.xn--fsqu00a")

@@ -34,6 +34,7 @@ def test_a_malformed_line_is_told_by_its_number(world: World) -> None:
     assert not world.alidns.calls
 
 
+@pytest.mark.newest
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

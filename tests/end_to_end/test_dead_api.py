@@ -20,6 +20,7 @@ def test_a_dead_api_ends_the_run_in_two_minutes(world: World) -> None:
     assert 90 < outcome.seconds < 240
 
 
+@pytest.mark.nightly
 def test_an_api_that_dies_before_the_clean_up_costs_no_certificate(world: World) -> None:
     run = world.certbot.start(*world.certonly("a.example.com", "b.example.com"))
     until(lambda: len(world.records.made()) == 2)

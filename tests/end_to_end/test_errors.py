@@ -14,12 +14,14 @@ from tests.world import EVERYTHING, Key, World, present_certificate, zone_policy
 FAILED = f"The TXT record {RECORD} could not be added"
 
 
+@pytest.mark.newest
 def test_a_wrong_access_key(world: World) -> None:
     ini = world.credentials_ini(Key())
     outcome = world.certbot.run(*world.certonly("example.com", ini=ini))
     assert_refused(outcome, FAILED, "InvalidAccessKeyId.NotFound", str(ini))
 
 
+@pytest.mark.newest
 def test_a_wrong_secret(world: World) -> None:
     ini = world.credentials_ini(Key(id=world.key.id))
     outcome = world.certbot.run(*world.certonly("example.com", ini=ini))
@@ -38,6 +40,7 @@ def test_a_missing_permission_is_named_with_its_resource(make_world: MakeWorld) 
     assert "AccessDeniedDetail" not in outcome.log_text
 
 
+@pytest.mark.newest
 def test_a_zone_that_is_in_no_account(make_world: MakeWorld) -> None:
     world = make_world(keys=[Key(EVERYTHING)])
     world.add_zone("example.net", hosted=False)
@@ -164,6 +167,7 @@ def test_a_certificate_out_of_date_or_of_another_host(
 
 
 @pytest.mark.newest
+@pytest.mark.nightly
 def test_no_connection_for_two_minutes(world: World) -> None:
     world.alidns.refuse_connections()
     outcome = world.issue("example.com")

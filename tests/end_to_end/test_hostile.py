@@ -51,7 +51,7 @@ VICES: dict[str, Vice] = {
     "odd addresses": refers_to(ODD),
     "silent": silent,
 }
-QUICK = ("name servers of others", "takes long to read", "odd addresses")
+QUICK = ("name servers of others", "takes long to read")
 
 
 def three_lineages(make_world: MakeWorld, hosted: bool = False) -> World:

@@ -26,6 +26,7 @@ def test_a_wildcard_and_its_apex_are_two_values_at_one_name(world: World) -> Non
     assert made[0].value != made[1].value
 
 
+@pytest.mark.newest
 def test_two_values_take_five_calls_at_most(world: World) -> None:
     world.issue("example.com", "*.example.com")
     assert len(actions(world)) <= 5
@@ -33,6 +34,7 @@ def test_two_values_take_five_calls_at_most(world: World) -> None:
     assert actions(world).count("DeleteDomainRecord") == 2
 
 
+@pytest.mark.newest
 def test_the_ca_is_called_when_every_name_server_serves_the_value(make_world: MakeWorld) -> None:
     world = make_world(lags=(0.1, 1.0))
     assert_issued(world.issue("example.com"), world, "example.com")
@@ -45,6 +47,7 @@ def test_a_name_is_one_record_in_its_zone(world: World) -> None:
     assert [record.rr for record in world.records.made()] == ["_acme-challenge.www"]
 
 
+@pytest.mark.newest
 def test_the_call_names_the_host_and_shows_no_secret_in_its_url(world: World) -> None:
     world.issue("example.com")
     for call in world.alidns.calls:

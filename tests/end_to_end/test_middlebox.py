@@ -25,8 +25,15 @@ def delegated(make_world: MakeWorld) -> tuple[World, str]:
     return world, SHOP
 
 
-@pytest.mark.parametrize("aa", [False, True], ids=["without AA", "with AA"])
-@pytest.mark.parametrize("kind", [plain, delegated])
+@pytest.mark.parametrize(
+    ("kind", "aa"),
+    [
+        pytest.param(plain, True, id="plain, with AA"),
+        pytest.param(delegated, False, id="delegated, without AA"),
+        pytest.param(plain, False, id="plain, without AA", marks=pytest.mark.nightly),
+        pytest.param(delegated, True, id="delegated, with AA", marks=pytest.mark.nightly),
+    ],
+)
 def test_a_middlebox_is_never_asked_for_a_validation_name(
     make_world: MakeWorld, kind: Callable[[MakeWorld], tuple[World, str]], aa: bool
 ) -> None:

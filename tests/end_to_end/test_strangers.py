@@ -33,6 +33,7 @@ def at_each_add(
     patch.setattr(world.alidns.actions, "act", act_among_others)
 
 
+@pytest.mark.newest
 def test_other_values_at_the_validation_name_stay(world: World) -> None:
     world.records.add_strangers("example.com", [("_acme-challenge", value) for value in OTHERS])
     outcome = world.issue("example.com", "*.example.com")

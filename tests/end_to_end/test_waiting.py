@@ -19,6 +19,8 @@ from tests.world.resolver import ADDRESS
 
 pytestmark = pytest.mark.newest
 
+OTHER_BEHAVIOURS = ("dead", "refused", "servfail")
+
 
 def test_the_slowest_name_server_decides(make_world: MakeWorld) -> None:
     world = make_world(lags=(0.1, 0.5, 2.5))
@@ -53,7 +55,10 @@ def test_an_address_of_several_machines_must_serve_from_all(
     assert ca_asked_at(world) >= served_everywhere_at(world.records.made(), 1.5)
 
 
-@pytest.mark.parametrize("behaviour", ["dead", "silent", "refused", "servfail", "lame"])
+@pytest.mark.parametrize(
+    "behaviour",
+    ["silent", "lame", *(pytest.param(b, marks=pytest.mark.nightly) for b in OTHER_BEHAVIOURS)],
+)
 def test_a_name_server_that_never_answers_holds_up_the_rest_for_seconds(
     make_world: MakeWorld, behaviour: str
 ) -> None:

@@ -33,7 +33,7 @@ def issue(world: World, seconds: int) -> Outcome:
     return world.issue("example.com", options=["--dns-aliyun-propagation-seconds", seconds])
 
 
-@pytest.mark.parametrize("firewall", ["silent", "dead"])
+@pytest.mark.parametrize("firewall", ["silent", pytest.param("dead", marks=pytest.mark.nightly)])
 def test_port_53_is_closed(make_world: MakeWorld, firewall: str) -> None:
     world = make_world(lags=(0.1, 0.1))
     close_port_53(world, firewall)

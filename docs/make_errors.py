@@ -319,6 +319,8 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         ): "A warning. The name servers that it names are slow, or never end; where it names the "
         "resolver, that one is slow or dead: see ``/etc/resolv.conf``, or name another one with "
         "``--dns-aliyun-resolvers``.",
+        ("No resolver answers",): "A warning. What this machine asks for names is not there, or a "
+        "firewall is in between. Certbot itself may get on by ``/etc/hosts`` or a proxy.",
         ("The resolver tells no address of",): "A warning. Those name servers are left out; the "
         "CA may ask them all the same. Their names may be wrong in the zone or at the registrar.",
         ("of them are asked",): "A warning. No zone needs so many name servers; asking all of them "

@@ -83,6 +83,11 @@ class Discovery:
         """Addresses of the resolvers that are asked."""
         return self._resolver.addresses
 
+    @property
+    def is_resolver_silent(self) -> bool:
+        """Whether the resolvers were asked, and nothing has ever come back."""
+        return self._resolver.is_silent
+
     def contact(self, server: NameServer) -> Contact:
         """Give what is known of an address, the same for whoever asks it in this run."""
         key = (server.address, server.port)

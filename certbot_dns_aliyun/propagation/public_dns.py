@@ -65,10 +65,12 @@ class PublicDns:
         self._loop = Loop()
         self._discovery = Discovery(resolvers)
         self._loop.start(self._discovery.clock.tick())
+        self._named_resolvers = bool(resolvers)
         self._name_servers = name_servers
         self._lock = threading.Lock()
         self._places: dict[str, Future[list[Place]]] = {}
         self._budgets: dict[str, Budget] = {}
+        self._has_told_of_silence = False
         self._public_zones: dict[str, Future[str | None]] = {}
 
     def close(self) -> None:
@@ -186,6 +188,25 @@ class PublicDns:
         return await self._in_time(look(self._discovery.within(budget)), budget, seconds)
 
     async def _find(self, name: str) -> list[Place]:
+        try:
+            return await self._find_in_time(name)
+        finally:
+            self._tell_of_silent_resolvers()
+
+    def _tell_of_silent_resolvers(self) -> None:
+        if self._has_told_of_silence or not self._discovery.is_resolver_silent:
+            return
+        self._has_told_of_silence = True
+        source = "--dns-aliyun-resolvers" if self._named_resolvers else "/etc/resolv.conf"
+        addresses = ", ".join(self._discovery.resolvers)
+        logger.warning(
+            "No resolver answers (%s, from %s), so name servers cannot be found; correct that, or "
+            "name a resolver that works with --dns-aliyun-resolvers.",
+            addresses,
+            source,
+        )
+
+    async def _find_in_time(self, name: str) -> list[Place]:
         budget = self._budget_of(name)
         try:
             finding = find_places(self._discovery.within(budget), name)

@@ -165,6 +165,11 @@ class Resolver:
         """The resolvers' addresses."""
         return [server.address for server in self._servers]
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether they were asked, and nothing has ever come back."""
+        return not self._has_answered and self._history.given_up_at > 0
+
     async def ask(
         self, name: dns.name.Name, kind: dns.rdatatype.RdataType, unchecked: bool = False
     ) -> dns.message.Message | None:

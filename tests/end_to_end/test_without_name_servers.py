@@ -49,6 +49,7 @@ def test_there_is_no_resolver(make_world: MakeWorld) -> None:
     outcome = issue(world, 2)
     assert_issued(outcome, world, "example.com")
     assert f"{CLOSED} 2 seconds instead" in screen(outcome)
+    assert screen(outcome).count("No resolver answers (127.0.0.53, from /etc/resolv.conf)") == 1
     assert 1.9 < seconds_waited(world) < 60
 
 

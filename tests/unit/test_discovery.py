@@ -14,7 +14,7 @@ import pytest
 from certbot_dns_aliyun.propagation import resolv_conf
 from certbot_dns_aliyun.propagation.discovery import Discovery, parse_servers
 from certbot_dns_aliyun.propagation.question import NameServer
-from tests.unit.fake_dns import Internet
+from tests.unit.fake_dns import Act, Internet, lost, servfail, unreachable
 from tests.unit.fake_time import Clock
 
 SOA = "{} 600 IN SOA ns1.alidns.com. hostmaster.hichina.com. 1 3600 1200 86400 600"
@@ -303,3 +303,19 @@ def test_the_machines_resolvers_are_asked(
     assert Discovery().resolvers == addresses
     assert Discovery().resolvers
     assert Discovery([("192.0.2.2", 5353)]).resolvers == ["192.0.2.2"]
+
+
+@pytest.mark.parametrize(
+    ("act", "is_silent"), [(lost, True), (unreachable, True), (servfail, False), (None, False)]
+)
+def test_resolvers_of_which_nothing_was_ever_heard_are_silent(
+    clock: Clock, act: Act | None, is_silent: bool
+) -> None:
+    internet = Internet()
+    internet.add("example.com", "10.1.0.1")
+    if act:
+        internet.treat("resolver", act)
+    with internet.in_place() as found:
+        assert not found.is_resolver_silent
+        clock.run(found.zone_of("_acme-challenge.example.com"))
+        assert found.is_resolver_silent is is_silent

@@ -53,7 +53,13 @@ def _keys() -> list[str]:
         lines += [f"   - {_key(name)}, which may be left out" for name in may]
         lines.append("")
     default = f"the API's host, ``{settings.DEFAULT_ENDPOINT}`` if it is left out"
-    lines += ["Of every kind", f"   - {_key('endpoint')}: {default}", ""]
+    targets = "names that CNAMEs of others may lead to (`delegation <delegation.rst>`_)"
+    lines += [
+        "Of every kind",
+        f"   - {_key('endpoint')}: {default}",
+        f"   - {_key(settings.TARGETS)}: {targets}",
+        "",
+    ]
     lines.append("Other names for the same key")
     lines += [f"   - {_key(alias)}: {_key(name)}" for alias, name in kinds.ALIASES.items()]
     return [*lines, ""]

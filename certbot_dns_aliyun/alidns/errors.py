@@ -353,6 +353,11 @@ def meaning_of(code: str, status: int) -> Meaning:
     return _UNKNOWN
 
 
+def _visible(text: str) -> str:
+    """Give a text, paths of other tools' files among it, without what moves a cursor."""
+    return "".join(each if each.isprintable() else "?" for each in text)
+
+
 def clean_code(text: object) -> str:
     """Give an error code that came over the wire, or nothing for what cannot be one."""
     return text if isinstance(text, str) and _CODE.fullmatch(text) else ""
@@ -464,7 +469,7 @@ class AlidnsError(Exception):
             "key": f"the access key from {self.origin}" if self.origin else "the access key",
             "proxy": self.proxy or "HTTPS_PROXY",
             "source": self.origin or "the credentials",
-            "detail": f" ({self.detail})" if self.detail else "",
+            "detail": f" ({_visible(self.detail)})" if self.detail else "",
             "status": f" (HTTP status {self.status})" if self.status else "",
             "clock": f" by {abs(offset):.0f} seconds" if abs(offset) > _MINUTE else "",
         }

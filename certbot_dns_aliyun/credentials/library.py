@@ -110,7 +110,9 @@ class LibrarySource(KeySource):
             except errors.PluginError:
                 raise
             except OSError as error:
-                detail = f"{error.filename}: {error.strerror}" if error.filename else ""
+                # A file that is named by no path may be a secret in the wrong place.
+                is_path = isinstance(error.filename, str) and os.path.isabs(error.filename)
+                detail = f"{error.filename}: {error.strerror}" if is_path else ""
                 raise AlidnsError("no credentials", origin=self.origin, detail=detail) from None
             except Exception as error:  # its text may hold anything
                 logger.debug("No access key from %s: %s", self.origin, type(error).__name__)
@@ -248,8 +250,9 @@ def _refusal(request: Any, on_ecs: bool, status: int, body: bytes) -> AlidnsErro
         code = f"HTTP status {status}"
     verdict = meaning_of(code, status).verdict
     detail = code
-    if verdict is Verdict.DENIED and "RoleArn" in request.query:
-        detail += f": sts:AssumeRole on {request.query['RoleArn']} is not allowed"
+    role = str(request.query.get("RoleArn"))
+    if verdict is Verdict.DENIED and role.startswith("acs:ram::"):
+        detail += f": sts:AssumeRole on {role} is not allowed"
     elif on_ecs and status == 404:
         detail += ": the instance has no such role"
     return AlidnsError(

@@ -120,6 +120,7 @@ def test_a_policy_is_given_without_blanks(tmp_path: Path, made: dict[str, Any]) 
         ({**KEY, "role_arn": ""}, ["dns_aliyun_role_arn is empty"]),
         ({**KEY, "role_arn": "certbot"}, ["dns_aliyun_role_arn", "acs:ram::"]),
         ({**OIDC, "oidc_provider_arn": "ack"}, ["dns_aliyun_oidc_provider_arn", "acs:ram::"]),
+        ({**OIDC, "oidc_token_file": "token"}, ["dns_aliyun_oidc_token_file", "form: /var/run"]),
         ({**KEY, **ROLE, "role_duration_seconds": "60"}, ["role_duration_seconds", "900"]),
         ({**KEY, **ROLE, "role_duration_seconds": "1h"}, ["role_duration_seconds", "900"]),
         ({**KEY, **ROLE, "role_session_name": "a b"}, ["dns_aliyun_role_session_name"]),

@@ -140,6 +140,7 @@ def test_rejections_in_a_row_do_not_hammer_sts(
     ("raised", "said"),
     [
         (FileNotFoundError(2, "No such file or directory", "/token"), "(/token: No such file"),
+        (FileNotFoundError(2, "No such file", "/\x1b[2Jtoken"), "(/?[2Jtoken: No such file)"),
         (ValueError("LTAI5tSecret"), "the role of the tests gives no access key;"),
         (KeyError("LTAI5tSecret"), "the role of the tests gives no access key;"),
     ],

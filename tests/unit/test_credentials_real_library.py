@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from certbot import errors
+from hypothesis import given
+from hypothesis import strategies as st
 
 from certbot_dns_aliyun.alidns.errors import AlidnsError
-from certbot_dns_aliyun.credentials import kinds, library
+from certbot_dns_aliyun.credentials import default_chain, kinds, library
 from certbot_dns_aliyun.credentials.access_key import KeySource
 from certbot_dns_aliyun.https import Reply
 
@@ -119,7 +122,7 @@ class SignIn:
         self.refresh_token = "refresh-1"
         self.exchanges = True
 
-    def exchange(self, method: str, url: str, *, body: Any, **_: Any) -> Reply:
+    def exchange(self, method: str, url: str, *, body: str, **options: Any) -> Reply:
         path = url.partition("aliyun.com")[2].partition("?")[0]
         self.asked.append(path)
         if path == "/v1/token":
@@ -259,3 +262,205 @@ def test_a_profile_whose_key_is_none_is_refused(config: Path, key_id: object) ->
     write(config, mode="AK", access_key_id=key_id, access_key_secret="secret")
     with pytest.raises(AlidnsError, match="no credentials"):
         source().get()
+
+
+#: What no key may be told by, were it in a file or an answer.
+SECRET = "SecretOfTheTests"
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from([SECRET, "certs", "acs:ram::1:role/x", "\udcff", "\x1b[2J", "https://x/"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=6,
+)
+#: All but External, which would run a command that was drawn.
+modes = st.sampled_from(
+    [
+        "AK",
+        "StsToken",
+        "RamRoleArn",
+        "EcsRamRole",
+        "OIDC",
+        "ChainableRamRoleArn",
+        "CloudSSO",
+        "OAuth",
+    ]
+)
+fields = st.sampled_from(
+    [
+        "access_key_id",
+        "access_key_secret",
+        "sts_token",
+        "ram_role_arn",
+        "ram_session_name",
+        "expired_seconds",
+        "policy",
+        "external_id",
+        "sts_region",
+        "ram_role_name",
+        "oidc_provider_arn",
+        "oidc_token_file",
+        "source_profile",
+        "cloud_sso_sign_in_url",
+        "cloud_sso_account_id",
+        "cloud_sso_access_config",
+        "access_token",
+        "cloud_sso_access_token_expire",
+        "oauth_site_type",
+        "oauth_access_token",
+        "oauth_access_token_expire",
+        "oauth_refresh_token",
+        "sts_expiration",
+    ]
+)
+answer_fields = st.sampled_from(
+    [
+        "Code",
+        "AccessKeyId",
+        "AccessKeySecret",
+        "SecurityToken",
+        "Expiration",
+        "Credentials",
+        "CloudCredential",
+        "access_token",
+        "refresh_token",
+        "expires_in",
+        "error",
+    ]
+)
+#: An error's code is shown, so it holds no secret here.
+codes = st.sampled_from(["Success", "Success", "Throttling.User", "\x1b[2J", 7, None, ["x"]])
+expirations = st.sampled_from(["2030-01-01T00:00:00Z", "1970-01-01T00:00:00Z"])
+answers = (
+    st.builds(
+        lambda fields, code: {**fields, "Code": code},
+        st.dictionaries(answer_fields, json_values | expirations),
+        codes,
+    )
+    | json_values
+).map(lambda answer: json.dumps(answer).encode()) | st.binary(max_size=20)
+
+
+def assert_key_or_sentence(source: KeySource, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.clear()
+    try:
+        key = source.get()
+    except AlidnsError as error:
+        said = "{}; {}.".format(*error.because())
+    except errors.PluginError as error:
+        said = str(error)
+    else:
+        said = ""
+        assert key.is_sound()
+    assert SECRET not in said + caplog.text
+    assert said.isprintable()
+
+
+@given(
+    mode=modes,
+    profile=st.dictionaries(fields, json_values),
+    status=st.sampled_from([200, 200, 200, 400, 500]),
+    answer=answers,
+)
+def test_any_profile_and_any_answer_end_in_a_key_or_a_sentence(
+    config: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    mode: str,
+    profile: dict[str, Any],
+    status: int,
+    answer: bytes,
+) -> None:
+    caplog.set_level("DEBUG")
+    monkeypatch.setattr(library, "exchange", lambda *_, **__: Reply(status, {}, answer))
+    config.write_text(json.dumps({"profiles": [{"name": "certs", **profile, "mode": mode}]}))
+    config.chmod(0o600)
+    assert_key_or_sentence(source(), caplog)
+    assert [path.name for path in config.parent.iterdir()] == ["config.json"]
+
+
+@given(status=st.sampled_from([200, 200, 403, 503]), answer=answers)
+def test_any_answer_of_a_uri_ends_in_a_key_or_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    status: int,
+    answer: bytes,
+) -> None:
+    caplog.set_level("DEBUG")
+    monkeypatch.setattr(library, "exchange", lambda *_, **__: Reply(status, {}, answer))
+    assert_key_or_sentence(kinds.uri_source("http://localhost/key", "here"), caplog)
+
+
+types = st.sampled_from(
+    [
+        "access_key",
+        "ram_role_arn",
+        "oidc_role_arn",
+        "ecs_ram_role",
+        "rsa_key_pair",
+        "bearer",
+    ]
+)
+ini_keys = st.sampled_from(
+    [
+        "access_key_id",
+        "access_key_secret",
+        "role_arn",
+        "role_session_name",
+        "policy",
+        "oidc_provider_arn",
+        "oidc_token_file_path",
+        "role_name",
+        "public_key_id",
+        "private_key_file",
+    ]
+)
+ini_values = st.sampled_from(
+    [
+        SECRET,
+        "",
+        "%(x)s",
+        "a # b",
+        "/dev/zero",
+        "/etc/hostname",
+        "acs:ram::1:role/x",
+        "\x1b[2J",
+        "é",
+    ]
+)
+
+
+@given(
+    written=st.one_of(
+        st.binary(max_size=60),
+        st.builds(
+            lambda type, values: "\n".join(
+                [
+                    "[default]",
+                    f"type = {type}",
+                    *(f"{key} = {value}" for key, value in values.items()),
+                ]
+            ).encode(),
+            types,
+            st.dictionaries(ini_keys, ini_values),
+        ),
+    ),
+    answer=answers,
+)
+def test_any_credentials_file_of_others_ends_in_a_key_or_a_sentence(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    written: bytes,
+    answer: bytes,
+) -> None:
+    caplog.set_level("DEBUG")
+    monkeypatch.setattr(library, "exchange", lambda *_, **__: Reply(200, {}, answer))
+    path = tmp_path / "credentials.ini"
+    path.write_bytes(written)
+    make = default_chain._profile_maker(str(path))
+    assert_key_or_sentence(library.LibrarySource(make, "the file"), caplog)

@@ -410,8 +410,32 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
     "The command certbot-dns-aliyun": {
         ("is not a domain name",): "``-d`` takes names as they stand in a certificate, and "
         "``--zone`` zones as the console shows them.",
-        ("needs a name (-d) or a zone",): "The command would not know where to look.",
-        ("cannot be told: <why>",): "No name server told in which zone the record would stand. "
+        ("needs a name (-d)",): "The command would not know where to look.",
+        (
+            "is not proved",
+            "was added to the zone",
+            "was removed again",
+            "stands in the way",
+            "There are credentials in",
+            "The credentials are those",
+            "record belongs at",
+            "CAA lets the CA",
+            "on the way has broken",
+            "<number> other TXT values stand at <name>.",
+        ): "No error; `check <commands/check.rst>`_ says it of what is as it should be, or of what "
+        "it was told to leave out.",
+        ("Others on this machine may read",): "Who can read the file can have certificates for "
+        "your names.",
+        ("could be asked.", "lack the record: <lacking>"): "A warning of ``check``: a run would go "
+        "on, and the CA may ask one of those servers.",
+        ("CAA records are not known", "name CAs, and whether this one"): "A warning of ``check``: "
+        "the CA may see more than this machine.",
+        ("<number> other TXT values stand at <name>, and",): "A warning of ``check``. "
+        "`Stale records <commands/stale.rst>`_ says how to find and remove them.",
+        (
+            "cannot be told: <why>",
+            "Name it with --zone",
+        ): "No name server told in which zone the record would stand. "
         "Name the zone yourself, or have a look at the resolver.",
         ("There is no policy for",): "The credentials file has sections, and none of them is for "
         "that zone.",
@@ -497,7 +521,6 @@ FILLED_IN = {
     "who": "who controls <zone>",
     "line": "If that is meant, add `dns_aliyun_delegation_targets = <name>` to <file>",
     "doubt": "",
-    "led": "",
     "telling.details": " (<code>)",
     "f'{mode:04o}'": "<mode>",
     "first": "<names>",
@@ -506,6 +529,9 @@ FILLED_IN = {
     "_names(watch)": "<name servers>",
     "self.chain[0]": "<name>",
     "candidates[0]": "<zone>",
+    "why_unknown(place)": "<reason>",
+    "len(others)": "<number>",
+    "led": "",
     "text": "<text>",
     "len(zone.stale)": "<number>",
     "type(error).__name__": "<fault>",

@@ -5,6 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from certbot_dns_aliyun.dns_aliyun import DEFAULT_PROPAGATION_SECONDS, DEFAULT_WAIT_LIMIT
+
+_LETSENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+
 _EXIT = """\
 exit status:
   0  all is well
@@ -18,6 +22,15 @@ example:
 
 A CNAME at a name's _acme-challenge is followed: the policy is for the zone where the record will
 stand. Where the credentials file has sections for several accounts, each gets a policy of its own.
+
+"""
+
+_CHECK = """\
+example:
+  certbot-dns-aliyun check --credentials /etc/letsencrypt/aliyun.ini -d example.com
+
+The way of a challenge is gone as in a run, with a TXT record of a value of its own, which is
+removed again; the CA is not asked.
 
 """
 
@@ -53,6 +66,20 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="for a key that may not read the zones: a record whose id gets lost is not removed",
     )
+
+    check = _command(
+        commands, "check", "tell whether a certificate for some names would be issued", _CHECK
+    )
+    _add_domains(check)
+    _add_folders(check)
+    _add_waiting(check)
+    check.add_argument(
+        "--server",
+        metavar="URL",
+        default=_LETSENCRYPT,
+        help="directory of the CA, whose name CAA records must have (default: Let's Encrypt)",
+    )
+    check.add_argument("--read-only", action="store_true", help="add no record")
 
     stale = _command(
         commands, "stale", "list, and remove, validation records that were left long ago", _STALE
@@ -100,15 +127,7 @@ def _command(commands: Any, name: str, what: str, example: str) -> argparse.Argu
 
 
 def _add_names(to: argparse.ArgumentParser) -> None:
-    to.add_argument(
-        "-d",
-        "--domain",
-        dest="domains",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="a name as for Certbot, wildcards too; several by commas, or by several -d",
-    )
+    _add_domains(to)
     to.add_argument(
         "--zone",
         dest="zones",
@@ -119,8 +138,56 @@ def _add_names(to: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_domains(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "-d",
+        "--domain",
+        dest="domains",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a name as for Certbot, wildcards too; several by commas, or by several -d",
+    )
+
+
+def _add_waiting(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "--name-servers",
+        metavar="LIST",
+        default="",
+        help="name servers to ask for the records in place of the zone's own",
+    )
+    to.add_argument(
+        "--wait-for",
+        choices=("all", "alidns", "nothing"),
+        default="all",
+        help="which name servers must serve the records (default: %(default)s)",
+    )
+    to.add_argument(
+        "--wait-limit",
+        metavar="SECONDS",
+        type=_seconds,
+        default=DEFAULT_WAIT_LIMIT,
+        help="for name servers that do not serve the records yet (default: %(default)s)",
+    )
+    to.add_argument(
+        "--propagation-seconds",
+        metavar="SECONDS",
+        type=_seconds,
+        default=DEFAULT_PROPAGATION_SECONDS,
+        help="where name servers cannot be asked (default: %(default)s)",
+    )
+
+
 def _add_folders(to: argparse.ArgumentParser) -> None:
     to.add_argument("--config-dir", metavar="DIR", help="Certbot's configuration folder")
+
+
+def _seconds(text: str) -> int:
+    seconds = int(text)
+    if not 0 <= seconds <= 24 * 60 * 60:
+        raise argparse.ArgumentTypeError("must be between 0 and 86400 seconds")
+    return seconds
 
 
 def _days(text: str) -> float:

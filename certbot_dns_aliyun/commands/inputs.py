@@ -13,6 +13,7 @@ from certbot_dns_aliyun.credentials.settings import Settings
 from certbot_dns_aliyun.names import is_possible, normal, to_ascii
 from certbot_dns_aliyun.propagation.discovery import parse_servers
 from certbot_dns_aliyun.propagation.public_dns import PublicDns
+from certbot_dns_aliyun.propagation.question import NameServer
 
 _VALIDATION = "_acme-challenge."
 _DOMAIN = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})+", re.ASCII)
@@ -58,17 +59,23 @@ def settings(file: str | None) -> Settings:
         raise UsageError(str(error)) from None
 
 
-def public_dns(resolvers: str) -> PublicDns:
+def public_dns(resolvers: str, name_servers: str = "") -> PublicDns:
     """Make what is to be asked about public DNS; it has to be closed.
 
     :param resolvers: a list of resolvers; empty for the machine's own
-    :raises UsageError: if it lists something else
+    :param name_servers: a list of those to ask for records; empty for each zone's own
+    :raises UsageError: if one lists something else
     """
+    asked = [NameServer(host, host, port) for host, port in _servers("name-servers", name_servers)]
+    return PublicDns(_servers("resolvers", resolvers), asked)
+
+
+def _servers(option: str, text: str) -> list[tuple[str, int]]:
     try:
-        return PublicDns(parse_servers(resolvers) if resolvers else ())
+        return parse_servers(text) if text else []
     except ValueError as error:
         raise UsageError(
-            f"--resolvers: {error} is not an address or a name that has one; list them as in "
+            f"--{option}: {error} is not an address or a name that has one; list them as in "
             "192.0.2.1,192.0.2.2:5353."
         ) from None
 

@@ -12,7 +12,24 @@ from certbot_dns_aliyun.propagation.public_dns import PublicDns
 
 
 def place_of(dns: PublicDns, name: str) -> Place:
-    """Give the place that takes the record of a validation name.
+    """Give the place that takes the record of a validation name, with its zone.
+
+    :raises errors.PluginError: if there is none, or its zone is not known
+    """
+    place = possible_place(dns, name)
+    if place.zone is None:
+        raise errors.PluginError(f"{why_unknown(place)} Name it with --zone.")
+    return place
+
+
+def why_unknown(place: Place) -> str:
+    """Say why the zone of a place is not known."""
+    why = place.unread or "public DNS knows no such domain"
+    return f"The zone of {place.name} cannot be told: {why}."
+
+
+def possible_place(dns: PublicDns, name: str) -> Place:
+    """Give the place that takes the record of a validation name; its zone may not be known.
 
     :raises errors.PluginError: if there is none in which anybody would see it
     """
@@ -21,11 +38,6 @@ def place_of(dns: PublicDns, name: str) -> Place:
     except BadChainError as error:
         raise errors.PluginError(error.advice) from None
     refuse_esa(place)
-    if place.zone is None:
-        why = place.unread or "public DNS knows no such domain"
-        raise errors.PluginError(
-            f"The zone of {place.name} cannot be told: {why}; name it with --zone."
-        )
     return place
 
 

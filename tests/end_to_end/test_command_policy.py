@@ -65,7 +65,7 @@ def test_each_account_gets_its_own(world: World) -> None:
 def test_a_name_that_public_dns_does_not_know(world: World) -> None:
     outcome = world.certbot.plugin("policy", "-d", "nowhere.invalid", "-d", "example.com")
     assert outcome.returncode == 1
-    assert "name it with --zone" in screen(outcome)
+    assert "Name it with --zone" in screen(outcome)
     assert json.loads(outcome.stdout)["Statement"][0]["Resource"].endswith("/example.com")
 
 
@@ -80,6 +80,9 @@ def test_a_name_that_public_dns_does_not_know(world: World) -> None:
         ["policy", "--resolvers", "nobody.invalid", "-d", "example.com"],
         ["policy", "--credentials", "/nowhere/aliyun.ini", "-d", "example.com"],
         ["policy", "--cred", "x", "--zone", "example.com"],
+        ["check"],
+        ["check", "-d", "example.com", "--wait-limit", "-1"],
+        ["check", "-d", "example.com", "--name-servers", "nobody.invalid"],
         ["stale"],
         ["stale", "--zone", "example.com"],
         ["stale", "--zone", "example.com", "--older-than", "many"],
@@ -93,7 +96,7 @@ def test_wrong_usage(world: World, arguments: list[str]) -> None:
 
 
 def test_help_is_complete_and_has_an_example(world: World) -> None:
-    for command in ([], ["policy"], ["stale"]):
+    for command in ([], ["check"], ["policy"], ["stale"]):
         outcome = world.certbot.plugin(*command, "--help")
         assert outcome.ok
         assert "exit status:" in outcome.stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from certbot_dns_aliyun.alidns.client import Client, Listed
 from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.commands import inputs, main, policy, stale
+from certbot_dns_aliyun.commands.findings import Findings, Result
 from certbot_dns_aliyun.commands.places import place_of
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 from certbot_dns_aliyun.propagation.delegation import BadChainError, Place
@@ -189,3 +191,38 @@ def test_an_interrupt_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(policy, "run", run)
     assert main.main(["policy", "--zone", "example.com"]) == 130
+
+
+def test_what_to_do_first_is_the_first_problem(capsys: pytest.CaptureFixture[str]) -> None:
+    findings = Findings(is_for_machines=False)
+    findings.add("a.example", "CAA", Result.OK, "Good.", 0.0)
+    findings.conclude()
+    findings.add("a.example", "values", Result.WARNING, "Many.", 0.0)
+    findings.conclude()
+    assert findings.are_well
+    findings.add("", "credentials", Result.PROBLEM, "None.", 0.0)
+    findings.conclude()
+    assert not findings.are_well
+    assert capsys.readouterr().out.splitlines() == [
+        "ok      a.example: CAA: Good.",
+        "Nothing stands in the way.",
+        "warning a.example: values: Many.",
+        "Nothing stands in the way; look at this first: Many.",
+        "problem credentials: None.",
+        "To do first: None.",
+    ]
+
+
+def test_findings_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    findings = Findings(is_for_machines=True)
+    findings.add("", "credentials", Result.SKIPPED, "Not now.", time.monotonic())
+    findings.conclude()
+    report = json.loads(capsys.readouterr().out)
+    assert report["findings"][0].pop("seconds") < 60
+    assert report == {
+        "ok": True,
+        "first": None,
+        "findings": [
+            {"name": None, "check": "credentials", "result": "skipped", "text": "Not now."}
+        ],
+    }

@@ -65,9 +65,9 @@ def run(options: argparse.Namespace) -> bool:
                 threads.at_once(lambda name: check_values(name, clients, findings), names)
                 _skip_writing(names, findings)
             else:
-                work_dir = inputs.folder(options.work_dir, "work")
+                config_dir = inputs.folder(options.config_dir, "config")
                 ledger = Ledger(
-                    clients, dns.places, work_dir, dns.is_public_zone, dns.place_by_resolver
+                    clients, dns.places, config_dir, dns.is_public_zone, dns.place_by_resolver
                 )
                 wanted = [name for name in names if not name.is_hopeless]
                 _Trial(options, wanted, dns, ledger, clients, findings).run()

@@ -168,7 +168,7 @@ clean: ## remove all that was made
 	rm -rf build *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find benchmarks certbot_dns_aliyun tests -name __pycache__ -prune -exec rm -rf {} +
 
-build/docs/stamp: $(wildcard docs/*.rst docs/*.py docs/images/*) CHANGELOG.rst setup.py \
+build/docs/stamp: $(wildcard docs/*.rst docs/*/*.rst docs/*.py docs/images/*) CHANGELOG.rst setup.py \
 		| build/venv/dev
 	echo 'Making build/docs'
 	$(BIN)/sphinx-build -q -n -W --keep-going -d build/docs/doctrees docs build/docs/en

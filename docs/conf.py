@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from docutils import nodes
 from sphinx import addnodes
+
+#: Files beside docs/, and the pages that hold them.
+_OF_THE_CHECKOUT = {"README": "/index", "CHANGELOG": "/changes"}
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -44,7 +48,7 @@ def link_pages(app: Any, tree: nodes.document) -> None:
             *reference.children,
             refdomain="std",
             reftype="doc",
-            reftarget=_page_of(path),
+            reftarget=_page_of(path, app.env.docname),
             refdoc=app.env.docname,
             refexplicit=True,
             refwarn=True,
@@ -52,9 +56,14 @@ def link_pages(app: Any, tree: nodes.document) -> None:
         reference.replace_self(target)
 
 
-def _page_of(path: str) -> str:
+def _page_of(path: str, of: str) -> str:
+    """Give the page for a link that stands on a page, or in what that page includes."""
     name = PurePosixPath(path).stem
-    return {"README": "/index", "CHANGELOG": "/changes"}.get(name, f"/{name}")
+    if name in _OF_THE_CHECKOUT:
+        return _OF_THE_CHECKOUT[name]
+    folder = "" if path.startswith("docs/") else posixpath.dirname(of)
+    page = posixpath.join("/", folder, path.removeprefix("docs/"))
+    return posixpath.normpath(page).removesuffix(".rst")
 
 
 def setup(app: Any) -> None:

@@ -16,7 +16,11 @@ from certbot import errors
 
 
 def legible(text: str) -> str:
-    """Give a text with escapes in place of the characters that terminal or log lack."""
+    """Give a text with escapes for what terminal or log lack, and for what moves a cursor."""
+    text = "".join(
+        each if each.isprintable() or each in "\n\t" else each.encode("unicode_escape").decode()
+        for each in text
+    )
     for encoding in (locale.getpreferredencoding(False), getattr(sys.stdout, "encoding", None)):
         if encoding:
             text = text.encode(encoding, "backslashreplace").decode(encoding)
@@ -29,10 +33,8 @@ def legible_errors() -> Iterator[None]:
     try:
         yield
     except errors.PluginError as error:
-        text = legible(str(error))
-        if text == str(error):
-            raise
-        raise type(error)(text) from None
+        error.args = (legible(str(error)),)
+        raise
 
 
 class _Legible(logging.Handler):

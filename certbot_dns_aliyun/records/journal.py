@@ -19,6 +19,8 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
 
 from certbot_dns_aliyun.records.folder import Folder, UntrustedError
 
@@ -70,6 +72,9 @@ class Journal:
     :ivar age: seconds since it was last written to, if it is that of an earlier run
     """
 
+    #: Those of this process that are being written; Certbot's lock keeps off other processes alone.
+    _living: ClassVar[set[Path]] = set()
+
     def __init__(self, folder: Folder, name: str) -> None:
         self.path = folder.path / name
         self.age = 0.0
@@ -95,7 +100,7 @@ class Journal:
             return
         for name in names[:_MOST]:
             journal = cls(folder, name)
-            if journal._take_over():
+            if journal.path not in cls._living and journal._take_over():
                 yield journal
 
     @classmethod
@@ -160,6 +165,7 @@ class Journal:
         """Let go of the file; unless it lists something it goes, or is set aside if damaged."""
         with self._lock:
             self._writable = False
+            self._living.discard(self.path)
             if self._file is None:
                 return
             os.close(self._file)
@@ -186,6 +192,7 @@ class Journal:
         try:
             is_new = self._file is None
             if self._file is None:
+                self._living.add(self.path)
                 self._file = self._folder.create(self.path.name)
             text = b"".join(self._marked(event, line) for line in lines)
             if os.write(self._file, text) < len(text):

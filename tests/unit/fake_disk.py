@@ -71,6 +71,7 @@ class FakeDisk:
         """The process was killed: what it wrote is there."""
         self.steps = 1_000_000
         self._open.clear()
+        journal.Journal._living.clear()
 
     def power_cut(self, luck: Random) -> None:
         """All that was not synced is there or not, as luck would have it."""

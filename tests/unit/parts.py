@@ -52,3 +52,4 @@ def kill(journal: Journal) -> None:
         os.close(journal._file)
         journal._file = None
     journal._writable = False
+    journal._living.discard(journal.path)

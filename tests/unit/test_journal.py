@@ -95,6 +95,16 @@ def test_the_file_goes_with_its_last_line(tmp_path: Path) -> None:
     assert journals(tmp_path) == []
 
 
+def test_a_run_does_not_take_the_journal_of_one_in_the_same_process(tmp_path: Path) -> None:
+    living = of_this_run(tmp_path)
+    living.adding({A: ""})
+    assert abandoned(tmp_path) == []
+    living.close()
+    (journal,) = abandoned(tmp_path)
+    assert ids(journal) == {A: None}
+    kill(journal)
+
+
 def test_a_recovery_that_is_killed_goes_on_in_the_next_run(tmp_path: Path) -> None:
     killed_run(tmp_path)
     (first,) = abandoned(tmp_path)

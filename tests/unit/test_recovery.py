@@ -61,6 +61,16 @@ def test_the_next_run_removes_what_a_killed_one_left(api: FakeApi, tmp_path: Pat
     assert journals(tmp_path) == []
 
 
+def test_a_run_that_goes_on_is_left_alone(api: FakeApi, tmp_path: Path) -> None:
+    living = make_ledger(tmp_path, in_dns)
+    living.add(NAME, VALUE, Effort())
+    recover(tmp_path)
+    assert api.values("example.com") == [VALUE]
+    assert living.remove(NAME, VALUE, Effort()) is None
+    living.close()
+    assert journals(tmp_path) == []
+
+
 def test_a_run_killed_before_its_call_was_made_left_nothing(api: FakeApi, tmp_path: Path) -> None:
     ledger = make_ledger(tmp_path, in_dns)
     ledger.plan([(NAME, VALUE)])

@@ -55,6 +55,8 @@ _CERTIFICATES = {
     62: NotSent.CERTIFICATE_OF_ANOTHER,
     64: NotSent.CERTIFICATE_OF_ANOTHER,
 }
+#: All else comes from looking for the proxy or the CA certificates.
+_OF_THE_NET = (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError)
 _PROXY = re.compile(
     r"((https?|socks4a?|socks5h?)://)?([^/\s]*@)?([\w.-]+|\[[0-9a-f:.%]+\])(:\d{1,5})?(/\S*)?",
     re.IGNORECASE,
@@ -270,7 +272,8 @@ def _why_not_sent(
 ) -> NotSent:
     of_tls = [cause for cause in causes if isinstance(cause, ssl.SSLError)]
     reasons = {getattr(cause, "reason", None) for cause in of_tls}
-    if reasons.intersection(_NO_CA_CERTIFICATES):
+    of_the_net = isinstance(error, _OF_THE_NET) or journey.is_cut_off
+    if not of_the_net or reasons.intersection(_NO_CA_CERTIFICATES):
         return NotSent.WRONG_SET_UP
     if journey.proxy and not journey.is_through:
         if any(str(cause).startswith("Tunnel connection failed: 4") for cause in causes):
@@ -281,21 +284,14 @@ def _why_not_sent(
         return NotSent.PROXY_FAILED
     for cause in of_tls:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return _CERTIFICATES.get(cause.verify_code, NotSent.CERTIFICATE_REFUSED)
+            return _CERTIFICATES.get(getattr(cause, "verify_code", 0), NotSent.CERTIFICATE_REFUSED)
     if reasons.intersection(_NO_COMMON_TLS):
         return NotSent.TLS_REFUSED
     if journey.is_through:
         return NotSent.TLS_FAILED
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         return NotSent.NO_ADDRESS
-    of_the_net = (
-        requests.ConnectionError,
-        requests.Timeout,
-        urllib3.exceptions.HTTPError,
-    )
-    if journey.is_cut_off or isinstance(error, of_the_net):
-        return NotSent.NO_CONNECTION
-    return NotSent.WRONG_SET_UP
+    return NotSent.NO_CONNECTION
 
 
 def _takes_plain_http(url: str) -> bool:

@@ -299,7 +299,7 @@ PROXIED = {"HTTPS_PROXY": "http://proxy.example:3128"}
         (REFUSED, False, {}, NotSent.NO_CONNECTION),
         (requests.ConnectTimeout(), False, {}, NotSent.NO_CONNECTION),
         (NO_BUNDLE, False, {}, NotSent.WRONG_SET_UP),
-        (NO_BUNDLE, False, PROXIED, NotSent.PROXY_FAILED),
+        (NO_BUNDLE, False, PROXIED, NotSent.WRONG_SET_UP),
         (tls(tls_error("NO_CERTIFICATE_OR_CRL_FOUND")), True, {}, NotSent.WRONG_SET_UP),
         (requests.ReadTimeout(), True, {}, NotSent.TLS_FAILED),
         (RESET, True, {}, NotSent.TLS_FAILED),

@@ -58,7 +58,7 @@ def _squeezed(key: str) -> str:
 _MEANT = {
     **_ELSEWHERE,
     **{_squeezed(name): of for name, of in ALIASES.items()},
-    **{_squeezed(name): name for name in (*SETTINGS, "endpoint")},
+    **{_squeezed(name): name for name in (*SETTINGS, "endpoint", "delegation_targets")},
 }
 _OURS = _squeezed(PREFIX)
 _WHOLE = {_OURS + name: of for name, of in _MEANT.items() if len(name) > len("secret")}

@@ -199,7 +199,7 @@ def _settings(path: str, where: str, section: ini_file.Section) -> dict[str, str
             raise ini_file.malformed(path, setting.line, setting.fault)
         value = setting.value
         name = key[len(PREFIX) :]
-        if not value and name in (*kinds.OPTIONAL, "endpoint"):
+        if not value and name in (*kinds.OPTIONAL, "endpoint", TARGETS):
             continue
         if not value and name not in kinds.MAY_BE_EMPTY:
             raise errors.PluginError(f"{key} is empty in {where}; give it a value or remove it.")

@@ -89,6 +89,7 @@ def test_an_empty_value_is_named(path: Path, empty: str) -> None:
 def test_an_empty_optional_key_is_as_good_as_none(path: Path, empty: str) -> None:
     assert key_in(path, BOTH + f"dns_aliyun_security_token = {empty}") == AccessKey(KEY_ID, SECRET)
     assert load(path, f"dns_aliyun_endpoint = {empty}\n{BOTH}").endpoint == "alidns.aliyuncs.com"
+    assert not load(path, f"dns_aliyun_delegation_targets = {empty}\n{BOTH}").targets
 
 
 @pytest.mark.parametrize("value", ["two words", "tab\tbed", "schlüssel", "\u200bhidden"])
@@ -146,6 +147,7 @@ STRAYS = [
     ("dns_aliyun_access_key_sercet = x", "did you mean dns_aliyun_access_key_secret?"),
     ("dns_aliyun_accesskeyid = x", "did you mean dns_aliyun_access_key?"),
     ("dns_aliyun_endpiont = x", "did you mean dns_aliyun_endpoint?"),
+    ("dns_aliyun_delegation_target = x", "did you mean dns_aliyun_delegation_targets?"),
     ("dns_aliyun_sts_token = x", "did you mean dns_aliyun_security_token?"),
     ("dns_aliyun_ram_role_arn = x", "did you mean dns_aliyun_role_arn?"),
     ("dns_alyun_endpoint = x", "Line 3 of {path} has a key that is not known; did you mean"),

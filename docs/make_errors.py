@@ -416,14 +416,13 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
             "was added to the zone",
             "was removed again",
             "stands in the way",
-            "There are credentials in",
-            "The credentials are those",
             "record belongs at",
             "CAA lets the CA",
             "on the way has broken",
             "<number> other TXT values stand at <name>.",
         ): "No error; `check <commands/check.rst>`_ says it of what is as it should be, or of what "
         "it was told to leave out.",
+        ("There is no access key for",): "Why, is said behind the colon: see the sentences above.",
         ("Others on this machine may read",): "Who can read the file can have certificates for "
         "your names.",
         ("could be asked.", "lack the record: <lacking>"): "A warning of ``check``: a run would go "

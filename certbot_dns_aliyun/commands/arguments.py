@@ -181,6 +181,8 @@ def _add_waiting(to: argparse.ArgumentParser) -> None:
 
 def _add_folders(to: argparse.ArgumentParser) -> None:
     to.add_argument("--config-dir", metavar="DIR", help="Certbot's configuration folder")
+    # Whoever gives Certbot both may give both here.
+    to.add_argument("--work-dir", metavar="DIR", help="Certbot's; nothing of the plugin is there")
 
 
 def _seconds(text: str) -> int:

@@ -22,6 +22,7 @@ from certbot_dns_aliyun.commands.findings import Findings, Result
 from certbot_dns_aliyun.commands.looks import (
     PATIENCE,
     Name,
+    check_account,
     check_caa,
     check_dnssec,
     check_file,
@@ -52,11 +53,13 @@ def run(options: argparse.Namespace) -> bool:
         raise inputs.UsageError("check needs a name (-d).")
     settings = inputs.settings(options.credentials)
     findings = Findings(options.json)
-    check_file(options.credentials, findings)
+    if options.credentials:
+        check_file(options.credentials, findings)
     dns = inputs.public_dns(options.resolvers, options.name_servers)
     with _terminated_like_interrupted():
         try:
             dns.look_up(name.validation_name for name in names)
+            threads.at_once(lambda account: check_account(account, findings), settings.accounts)
             threads.at_once(lambda name: check_place(name, dns, findings), names)
             check_caa(names, dns, options.server, findings)
             check_dnssec(names, dns, findings)

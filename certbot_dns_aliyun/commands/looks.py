@@ -20,6 +20,7 @@ from certbot_dns_aliyun.alidns.errors import AlidnsError, Verdict, sentence
 from certbot_dns_aliyun.commands import inputs
 from certbot_dns_aliyun.commands.findings import Findings, Result
 from certbot_dns_aliyun.commands.places import possible_place, why_unknown
+from certbot_dns_aliyun.credentials.settings import Account
 from certbot_dns_aliyun.diagnosis import words
 from certbot_dns_aliyun.diagnosis.authority import caa_identities
 from certbot_dns_aliyun.diagnosis.caa import CaaSet, objection, relevant
@@ -77,17 +78,25 @@ def names_of(domains: Sequence[str]) -> list[Name]:
     return list(names.values())
 
 
-def check_file(file: str | None, findings: Findings) -> None:
-    since = time.monotonic()
-    if file is None:
-        text = "There are credentials in one of the places of Alibaba Cloud's own tools."
-        findings.add("", "credentials", Result.OK, text, since)
-        return
+def check_account(account: Account, findings: Findings) -> None:
+    """Get an access key for a zone's account, as for a call: a role is assumed, a URI is read."""
+    since, zone = time.monotonic(), account.zone
+    try:
+        account.source.get()
+    except AlidnsError as error:
+        told = error.with_(origin=error.origin or account.source.origin)
+        text = sentence(f"There is no access key for {zone or 'the zones'}", told)
+        findings.add(zone, "credentials", Result.PROBLEM, text, since)
+    else:
+        text = f"The access key comes from {account.source.origin}."
+        findings.add(zone, "credentials", Result.OK, text, since)
+
+
+def check_file(file: str, findings: Findings) -> None:
+    """Look whether others may read the credentials file."""
     if stat.S_IMODE(os.stat(os.path.expanduser(file)).st_mode) & 0o077:
         text = f"Others on this machine may read {file}; run chmod 600 {file}."
-        findings.add("", "credentials", Result.WARNING, text, since)
-    else:
-        findings.add("", "credentials", Result.OK, f"The credentials are those of {file}.", since)
+        findings.add("", "credentials", Result.WARNING, text, time.monotonic())
 
 
 def check_place(name: Name, dns: PublicDns, findings: Findings) -> None:

@@ -122,6 +122,20 @@ def test_what_stands_in_the_way(
     assert spoil is lock or findings["example.com", "remove"][0] == "ok"
 
 
+def test_credentials_that_give_no_key(world: World) -> None:
+    ini = world.write_ini(b"dns_aliyun_credentials_uri = http://127.0.0.1:9/key\n", mode=0o644)
+    outcome = world.certbot.plugin(
+        "check", "--credentials", ini, "-d", "example.com", "--read-only", "--json"
+    )
+    first, *_ = json.loads(outcome.stdout)["findings"]
+    assert first["result"] == "warning"
+    assert f"chmod 600 {ini}" in first["text"]
+    result, text = found(outcome)["", "credentials"]
+    assert result == "problem"
+    assert text.startswith("There is no access key for the zones: ")
+    assert json.loads(outcome.stdout)["first"] == text
+
+
 def test_one_name_does_not_keep_the_others_from_being_checked(world: World) -> None:
     world.asks_for_cnames = True  # nobody else can be asked about the other name
     findings = found(check(world, "-d", "nowhere.invalid,example.com", "--json"))

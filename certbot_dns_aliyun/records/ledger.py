@@ -26,7 +26,7 @@ from certbot_dns_aliyun.names import resource_record, zone_candidates
 from certbot_dns_aliyun.propagation.delegation import BadChainError, Place
 from certbot_dns_aliyun.propagation.esa import refuse_esa
 from certbot_dns_aliyun.propagation.public_dns import Served
-from certbot_dns_aliyun.propagation.target import Use, listed_use
+from certbot_dns_aliyun.propagation.target import Use, is_meant, listed_use
 from certbot_dns_aliyun.records.folder import Folder
 from certbot_dns_aliyun.records.journal import Journal, Line
 from certbot_dns_aliyun.records.recovery import Recovery
@@ -322,8 +322,12 @@ class Ledger:
         try:
             return listed_use(zone, place.name, self._records_of(zone, effort))
         except AlidnsError as error:
-            if known and error.verdict is Verdict.DENIED:
+            if error.verdict is not Verdict.DENIED:
+                raise
+            if known:
                 return known
+            if is_meant(place.name):
+                return Use()  # nobody tells, and its name says what it is for
             raise
 
     def _records_of(self, zone: str, effort: Effort) -> list[tuple[str, str, str]]:

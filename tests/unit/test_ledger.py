@@ -205,6 +205,21 @@ def test_once_the_api_has_refused_every_zone_the_resolver_is_asked(
     assert api.values("validation.example") == []
 
 
+@pytest.mark.parametrize(
+    ("target", "is_taken"), [("_acme-challenge.validation.example", True), (TARGET, False)]
+)
+def test_where_nobody_tells_what_a_target_is_used_for_its_own_name_does(
+    api: FakeApi, tmp_path: Path, target: str, is_taken: bool
+) -> None:
+    api.zones["validation.example"] = []
+    api.may_list = False
+    ledger = led_by_the_resolver(tmp_path, NAME, target)
+    if is_taken:
+        assert ledger.add(NAME, VALUE, Effort()) == "validation.example"
+    else:
+        assert f"dns_aliyun_delegation_targets = {target}" in refusal(ledger)
+
+
 def test_where_the_api_takes_the_record_the_resolver_is_not_asked(
     api: FakeApi, tmp_path: Path
 ) -> None:

@@ -1,6 +1,7 @@
 """What pip needs to know to install the plugin and to show it to Certbot."""
 
 import os
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -61,12 +62,25 @@ DEVELOPMENT = [
     "types-requests",
 ]
 
+SITE = "https://certbot-dns-aliyun.readthedocs.io/en/latest"
+
+
+def readme() -> str:
+    """Give README.rst for PyPI, which has none of the files that its links lead to."""
+    text = Path(__file__).with_name("README.rst").read_text(encoding="utf-8")
+    text = text.replace("<README.zh-CN.rst>", f"<{SITE.replace('/en/', '/zh-cn/')}/index.html>")
+    text = text.replace("<CHANGELOG.rst>", f"<{SITE}/changes.html>")
+    text = text.replace("image:: docs/images/", f"image:: {SITE}/_images/")
+    return re.sub(r"<docs/([a-z/-]+)\.rst>", rf"<{SITE}/\1.html>", text)
+
+
 setup(
     name="certbot-dns-aliyun",
     version="3.0.0.dev0",
     description="Alibaba Cloud DNS (Alidns) authenticator for Certbot: dns-01, wildcards included",
-    long_description=Path(__file__).with_name("README.rst").read_text(encoding="utf-8"),
+    long_description=readme(),
     long_description_content_type="text/x-rst",
+    url=SITE,
     license="Apache-2.0",
     license_files=["LICENSE.txt"],
     keywords="certbot acme letsencrypt dns-01 wildcard aliyun alidns",

@@ -103,3 +103,18 @@ def test_the_wheel_and_certbot_agree_on_what_they_need(stamp: Path) -> None:
     check = [sys.executable, "-m", "pip", "--python", str(python), "check"]
     outcome = subprocess.run(check, capture_output=True, text=True, check=False)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+def test_the_links_of_the_page_on_pypi_lead_to_the_site(metadata: Message) -> None:
+    page = str(metadata.get_payload())
+    links = re.findall(
+        r"`[^`<]*<([^`>]+)>`_|^\.\. image:: (\S+)|^\.\. _\w+: (\S+)", page, re.MULTILINE
+    )
+    targets = ["".join(each) for each in links]
+    assert len(targets) > 10
+    assert not [each for each in targets if not each.startswith("https://")]
+    site = str(metadata["Home-page"])
+    pages = [each[len(site) + 1 :] for each in targets if each.startswith(f"{site}/")]
+    for name in pages:
+        made_from = name.replace(".html", ".rst").replace("_images/", "images/")
+        assert (CHECKOUT / "docs" / made_from).is_file(), name

@@ -41,8 +41,8 @@ _LONGEST_WAIT_ASKED_FOR = 60.0
 #: Verdicts that another key may not get; RAM revokes the sessions of a role by denying all.
 _KEY_AT_FAULT = (Verdict.RENEW, Verdict.DENIED)
 
-#: Verdicts that leave no doubt about earlier tries: no record can be in such a zone.
-_NOTHING_DONE = (Verdict.NOT_HERE, Verdict.DENIED)
+#: Verdicts after which no other add to the zone is made.
+_NO_ADDS = (Verdict.NOT_HERE, Verdict.DENIED)
 
 #: Verdicts that another spelling of the zone's name may not get.
 _OF_THE_SPELLING = (Verdict.NOT_HERE, Verdict.DENIED)
@@ -142,7 +142,7 @@ class Client:
         try:
             return self._persist(once, zone, effort)
         except AlidnsError as error:
-            still_in_doubt = maybe_done and error.verdict not in _NOTHING_DONE
+            still_in_doubt = maybe_done and error.verdict is not Verdict.NOT_HERE
             raise error.with_(maybe_done=still_in_doubt) from None
 
     def may_list(self, zone: str) -> bool:
@@ -241,7 +241,7 @@ class Client:
                 if error.verdict is Verdict.BUSY:
                     gate.was_busy(turn.was_alone)
                     effort.failed(error)
-                elif is_add and error.verdict in _NOTHING_DONE:
+                elif is_add and error.verdict in _NO_ADDS:
                     self._refused_adds[zone] = error
                 raise error from None
             effort.answered(zone)

@@ -11,7 +11,7 @@ from enum import Enum
 
 
 class NotSent(Enum):
-    """Why nothing of a request was sent; as codes of ``alidns/errors.py``."""
+    """Why nothing of a request was sent; as codes of ``errors.py``."""
 
     WRONG_SET_UP = "wrong set-up"
     WRONG_PROXY = "wrong proxy"
@@ -31,7 +31,7 @@ class NotSent(Enum):
 
 
 class Lost(Enum):
-    """Why a request that may be done has no reply; as codes of ``alidns/errors.py``."""
+    """Why a request that may be done has no reply; as codes of ``errors.py``."""
 
     NO_REPLY = "no reply"
     CONNECTION_LOST = "connection lost"

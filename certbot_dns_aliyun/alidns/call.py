@@ -15,8 +15,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from certbot_dns_aliyun.alidns.errors import AlidnsError, clean_code, clean_request_id
 from certbot_dns_aliyun.credentials.access_key import AccessKey
+from certbot_dns_aliyun.errors import AlidnsError, clean_code, clean_request_id
 from certbot_dns_aliyun.https import exchange
 from certbot_dns_aliyun.unanswered import NotSentError, UnansweredError
 

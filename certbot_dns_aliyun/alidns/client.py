@@ -21,9 +21,9 @@ import tenacity
 from certbot_dns_aliyun.alidns import requests
 from certbot_dns_aliyun.alidns.call import send
 from certbot_dns_aliyun.alidns.effort import Effort
-from certbot_dns_aliyun.alidns.errors import PASSING, AlidnsError, Verdict
 from certbot_dns_aliyun.alidns.pace import Rate, ZoneGate
 from certbot_dns_aliyun.credentials.access_key import KeySource
+from certbot_dns_aliyun.errors import PASSING, AlidnsError, Verdict
 from certbot_dns_aliyun.journeys import CONNECTIONS
 from certbot_dns_aliyun.names import full_name, is_spelled, to_ascii, to_unicode
 
@@ -83,7 +83,7 @@ class Client:
     """The records of one account, for one run.
 
     Its methods may be called from several threads; all of them wait as long as the effort lasts
-    that they are given, and all raise :class:`~certbot_dns_aliyun.alidns.errors.AlidnsError`.
+    that they are given, and all raise :class:`~certbot_dns_aliyun.errors.AlidnsError`.
     Zones are given as A-labels.
 
     :param source: gives the access key that signs the next call

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 
 from certbot_dns_aliyun.alidns.client import Client
-from certbot_dns_aliyun.alidns.errors import AlidnsError
 from certbot_dns_aliyun.credentials.settings import Account, Settings
+from certbot_dns_aliyun.errors import AlidnsError
 
 
 class Clients:

@@ -14,7 +14,7 @@ import time
 from datetime import datetime, timedelta
 from typing import Callable
 
-from certbot_dns_aliyun.alidns.errors import AlidnsError, Verdict
+from certbot_dns_aliyun.errors import AlidnsError, Verdict
 
 #: Seconds without an answer after which a phase is given up.
 PATIENCE = 120.0

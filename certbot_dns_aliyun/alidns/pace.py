@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Callable
 
 from certbot_dns_aliyun.alidns.effort import Effort
-from certbot_dns_aliyun.alidns.errors import AlidnsError
+from certbot_dns_aliyun.errors import AlidnsError
 from certbot_dns_aliyun.journeys import CONNECTIONS
 
 #: Documented are 60 for AddDomainRecord and as many for DeleteDomainRecord, an account; a call may

@@ -16,7 +16,6 @@ from certbot import errors
 
 from certbot_dns_aliyun.alidns.clients import Clients
 from certbot_dns_aliyun.alidns.effort import Effort
-from certbot_dns_aliyun.alidns.errors import AlidnsError, Verdict, sentence
 from certbot_dns_aliyun.commands import inputs
 from certbot_dns_aliyun.commands.findings import Findings, Result
 from certbot_dns_aliyun.commands.places import possible_place, why_unknown
@@ -25,6 +24,7 @@ from certbot_dns_aliyun.diagnosis import words
 from certbot_dns_aliyun.diagnosis.authority import caa_identities
 from certbot_dns_aliyun.diagnosis.caa import CaaSet, objection, relevant
 from certbot_dns_aliyun.diagnosis.dnssec import Broken, find_broken
+from certbot_dns_aliyun.errors import AlidnsError, Verdict, sentence
 from certbot_dns_aliyun.names import is_spelled, is_within, resource_record
 from certbot_dns_aliyun.propagation.delegation import Place
 from certbot_dns_aliyun.propagation.discovery import Discovery

@@ -10,11 +10,11 @@ from typing import Any
 
 from certbot import errors
 
-from certbot_dns_aliyun.alidns.errors import AlidnsError, sentence
 from certbot_dns_aliyun.alidns.policy import ADD_AND_DELETE, ADD_DELETE_AND_LIST, policy_for
 from certbot_dns_aliyun.commands import inputs
 from certbot_dns_aliyun.commands.places import place_of
 from certbot_dns_aliyun.credentials.settings import Settings
+from certbot_dns_aliyun.errors import AlidnsError, sentence
 
 
 @dataclass

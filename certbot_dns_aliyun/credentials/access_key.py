@@ -44,7 +44,7 @@ class KeySource:
     def get(self) -> AccessKey:
         """Give the access key for the next call. May be called from several threads.
 
-        :raises certbot_dns_aliyun.alidns.errors.AlidnsError: if there is none
+        :raises certbot_dns_aliyun.errors.AlidnsError: if there is none
         """
         return self._key
 

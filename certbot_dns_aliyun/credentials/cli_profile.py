@@ -16,9 +16,9 @@ import stat
 import tempfile
 from typing import Any, Callable
 
-from certbot_dns_aliyun.alidns.errors import AlidnsError
 from certbot_dns_aliyun.credentials import library
 from certbot_dns_aliyun.credentials.safe_file import ensure_safe
+from certbot_dns_aliyun.errors import AlidnsError
 
 logger = logging.getLogger(__name__)
 

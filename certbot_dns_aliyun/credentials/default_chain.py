@@ -13,10 +13,10 @@ from typing import Any, Callable
 import tenacity
 from certbot import errors
 
-from certbot_dns_aliyun.alidns.errors import PASSING, AlidnsError
 from certbot_dns_aliyun.credentials import cli_profile, kinds, library
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 from certbot_dns_aliyun.credentials.safe_file import ensure_safe
+from certbot_dns_aliyun.errors import PASSING, AlidnsError
 
 logger = logging.getLogger(__name__)
 

@@ -22,9 +22,9 @@ from typing import Any, Callable
 
 from certbot import errors
 
-from certbot_dns_aliyun.alidns.errors import PASSING, AlidnsError, Verdict, clean_code, meaning_of
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 from certbot_dns_aliyun.credentials.safe_file import ensure_safe
+from certbot_dns_aliyun.errors import PASSING, AlidnsError, Verdict, clean_code, meaning_of
 from certbot_dns_aliyun.https import exchange
 from certbot_dns_aliyun.unanswered import UnansweredError
 

@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Iterator
 
-from certbot_dns_aliyun.alidns.errors import AlidnsError
+from certbot_dns_aliyun.errors import AlidnsError
 
 #: Links that are followed at the most, as the kernel does.
 _LINKS = 40

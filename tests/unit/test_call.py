@@ -12,9 +12,9 @@ import pytest
 import requests
 
 from certbot_dns_aliyun.alidns import call
-from certbot_dns_aliyun.alidns.errors import AlidnsError, Verdict
 from certbot_dns_aliyun.alidns.requests import add_record, delete_record, list_records
 from certbot_dns_aliyun.credentials.access_key import AccessKey
+from certbot_dns_aliyun.errors import AlidnsError, Verdict
 from certbot_dns_aliyun.https import Reply
 from certbot_dns_aliyun.unanswered import Lost, MaybeDoneError, NotSent, NotSentError
 from tests.unit.fake_api import KEY_ID, SECRET, FakeApi, Fault, error, html, reply, response

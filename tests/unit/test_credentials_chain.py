@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from certbot import errors
 
-from certbot_dns_aliyun.alidns.errors import AlidnsError
 from certbot_dns_aliyun.credentials import default_chain, kinds, library
+from certbot_dns_aliyun.errors import AlidnsError
 from tests.unit import fake_library
 from tests.unit.fake_library import Provider
 from tests.unit.fake_time import Clock

@@ -19,9 +19,9 @@ from certbot import errors
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certbot_dns_aliyun.alidns.errors import AlidnsError
 from certbot_dns_aliyun.credentials import default_chain, kinds, library
 from certbot_dns_aliyun.credentials.access_key import KeySource
+from certbot_dns_aliyun.errors import AlidnsError
 from certbot_dns_aliyun.https import Reply
 
 provider = pytest.importorskip("alibabacloud_credentials.provider")

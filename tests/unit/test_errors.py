@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certbot_dns_aliyun.alidns.errors import (
+from certbot_dns_aliyun.errors import (
     MEANINGS,
     PASSING,
     AlidnsError,

@@ -8,8 +8,8 @@ import pytest
 
 from certbot_dns_aliyun.alidns.client import Client
 from certbot_dns_aliyun.alidns.effort import Effort
-from certbot_dns_aliyun.alidns.errors import AlidnsError
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
+from certbot_dns_aliyun.errors import AlidnsError
 from tests.unit.fake_api import KEY_ID, SECRET, FakeApi, Fault, error, lost, reply
 
 ZONE, RR, VALUE = "example.com", "_acme-challenge", "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"

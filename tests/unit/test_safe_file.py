@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from certbot_dns_aliyun.alidns.errors import AlidnsError
 from certbot_dns_aliyun.credentials.safe_file import ensure_safe
+from certbot_dns_aliyun.errors import AlidnsError
 
 #: A user and a group that are neither root nor those of the tests.
 SOMEBODY = 54321

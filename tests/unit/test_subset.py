@@ -12,8 +12,8 @@ import pytest
 from certbot import errors
 
 from certbot_dns_aliyun import run as run_module
-from certbot_dns_aliyun.alidns.errors import AlidnsError
 from certbot_dns_aliyun.diagnosis.refusal import Refusal
+from certbot_dns_aliyun.errors import AlidnsError
 from certbot_dns_aliyun.propagation import wait
 from certbot_dns_aliyun.propagation.live_line import LiveLine
 from certbot_dns_aliyun.propagation.watch import Limits

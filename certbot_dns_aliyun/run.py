@@ -16,7 +16,6 @@ from certbot import errors
 from certbot.display import util as display_util
 
 from certbot_dns_aliyun import threads
-from certbot_dns_aliyun.alidns.effort import PATIENCE, Effort
 from certbot_dns_aliyun.credentials.settings import Settings
 from certbot_dns_aliyun.journeys import JOURNEYS
 from certbot_dns_aliyun.names import is_plain, is_possible
@@ -30,6 +29,7 @@ from certbot_dns_aliyun.propagation.question import NameServer
 from certbot_dns_aliyun.propagation.wait import wait_until_served
 from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
 from certbot_dns_aliyun.refusals import OneNameError, go_on_without
+from certbot_dns_aliyun.retrying import PATIENCE, Effort
 
 if TYPE_CHECKING:
     from certbot_dns_aliyun.diagnosis.refusal import Refusal

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import certbot_dns_aliyun
-from certbot_dns_aliyun.alidns.effort import PATIENCE
 from certbot_dns_aliyun.credentials.kinds import PREFIX
 from certbot_dns_aliyun.credentials.settings import DEFAULT_ENDPOINT
 from certbot_dns_aliyun.errors import MEANINGS, PASSING, Meaning, meaning_of
+from certbot_dns_aliyun.retrying import PATIENCE
 
 PACKAGE = Path(certbot_dns_aliyun.__file__).parent
 GUIDE = Path(__file__).with_name("errors.rst")

@@ -20,12 +20,12 @@ import tenacity
 
 from certbot_dns_aliyun.alidns import requests
 from certbot_dns_aliyun.alidns.call import send
-from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.alidns.pace import Rate, ZoneGate
 from certbot_dns_aliyun.credentials.access_key import KeySource
 from certbot_dns_aliyun.errors import PASSING, AlidnsError, Verdict
 from certbot_dns_aliyun.journeys import CONNECTIONS
 from certbot_dns_aliyun.names import full_name, is_spelled, to_ascii, to_unicode
+from certbot_dns_aliyun.retrying import Effort
 
 logger = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from collections import deque
 from types import TracebackType
 from typing import Callable
 
-from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.errors import AlidnsError
 from certbot_dns_aliyun.journeys import CONNECTIONS
+from certbot_dns_aliyun.retrying import Effort
 
 #: Documented are 60 for AddDomainRecord and as many for DeleteDomainRecord, an account; a call may
 #: arrive a little later than the one before it.

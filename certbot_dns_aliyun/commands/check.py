@@ -16,7 +16,6 @@ from certbot import errors
 
 from certbot_dns_aliyun import threads
 from certbot_dns_aliyun.alidns.clients import Clients
-from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.commands import inputs
 from certbot_dns_aliyun.commands.findings import Findings, Result
 from certbot_dns_aliyun.commands.looks import (
@@ -35,6 +34,7 @@ from certbot_dns_aliyun.propagation import words
 from certbot_dns_aliyun.propagation.public_dns import PublicDns
 from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
 from certbot_dns_aliyun.records.ledger import Ledger
+from certbot_dns_aliyun.retrying import Effort
 
 logger = logging.getLogger(__name__)
 

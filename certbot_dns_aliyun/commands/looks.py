@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 from certbot import errors
 
 from certbot_dns_aliyun.alidns.clients import Clients
-from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.commands import inputs
 from certbot_dns_aliyun.commands.findings import Findings, Result
 from certbot_dns_aliyun.commands.places import possible_place, why_unknown
@@ -29,6 +28,7 @@ from certbot_dns_aliyun.names import is_spelled, is_within, resource_record
 from certbot_dns_aliyun.propagation.delegation import Place
 from certbot_dns_aliyun.propagation.discovery import Discovery
 from certbot_dns_aliyun.propagation.public_dns import PublicDns
+from certbot_dns_aliyun.retrying import Effort
 
 T = TypeVar("T")
 

@@ -23,7 +23,6 @@ from certbot import errors
 from certbot_dns_aliyun import threads
 from certbot_dns_aliyun.alidns.client import Listed
 from certbot_dns_aliyun.alidns.clients import Clients
-from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.commands import inputs
 from certbot_dns_aliyun.commands.places import place_of
 from certbot_dns_aliyun.errors import AlidnsError, Verdict, sentence
@@ -31,6 +30,7 @@ from certbot_dns_aliyun.names import full_name, is_spelled, zone_candidates
 from certbot_dns_aliyun.propagation.delegation import Place
 from certbot_dns_aliyun.propagation.live_line import LiveLine
 from certbot_dns_aliyun.records.journal import Journal
+from certbot_dns_aliyun.retrying import Effort
 
 _LABEL = "_acme-challenge"
 #: A SHA-256 digest in base64url, without padding (RFC 8555, 8.4).

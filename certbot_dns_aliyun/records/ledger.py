@@ -20,7 +20,6 @@ from certbot import errors
 
 from certbot_dns_aliyun.alidns.client import Client
 from certbot_dns_aliyun.alidns.clients import Clients
-from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.errors import AlidnsError, Verdict, sentence
 from certbot_dns_aliyun.names import resource_record, zone_candidates
 from certbot_dns_aliyun.propagation.delegation import BadChainError, Place
@@ -33,6 +32,7 @@ from certbot_dns_aliyun.records.recovery import Recovery
 from certbot_dns_aliyun.records.rule import Rule
 from certbot_dns_aliyun.records.words import by_hand, cannot_list
 from certbot_dns_aliyun.refusals import OneNameError
+from certbot_dns_aliyun.retrying import Effort
 
 logger = logging.getLogger(__name__)
 

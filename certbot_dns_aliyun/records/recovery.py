@@ -13,12 +13,12 @@ import time
 from certbot.display import util as display_util
 
 from certbot_dns_aliyun.alidns.clients import Clients
-from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.errors import PASSING, AlidnsError, Verdict, sentence
 from certbot_dns_aliyun.names import full_name
 from certbot_dns_aliyun.records.folder import Folder
 from certbot_dns_aliyun.records.journal import Journal, Known, Line
 from certbot_dns_aliyun.records.words import by_hand, cannot_list
+from certbot_dns_aliyun.retrying import Effort
 
 logger = logging.getLogger(__name__)
 

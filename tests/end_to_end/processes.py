@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Callable, ClassVar
 
-from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 from certbot_dns_aliyun.credentials.settings import Account, Settings
 from certbot_dns_aliyun.propagation.delegation import Place
 from certbot_dns_aliyun.records import journal
 from certbot_dns_aliyun.records.folder import Folder
+from certbot_dns_aliyun.retrying import Effort
 from certbot_dns_aliyun.run import Challenge, Run
 from tests.unit.parts import kill
 from tests.world import Key, Record, Zone

@@ -15,7 +15,7 @@ import pytest
 from certbot.display import util as display_util
 from hypothesis import HealthCheck, settings
 
-from certbot_dns_aliyun.alidns import effort
+from certbot_dns_aliyun import retrying
 from tests.unit.fake_api import FakeApi
 from tests.unit.fake_time import Clock
 
@@ -63,7 +63,7 @@ def _interruptible() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def no_outages(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a new process: nothing has been given up yet."""
-    monkeypatch.setattr(effort, "_outages", effort._Outages())
+    monkeypatch.setattr(retrying, "_outages", retrying._Outages())
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from certbot_dns_aliyun.alidns.effort import Effort
+from certbot_dns_aliyun.retrying import Effort
 
 T = TypeVar("T")
 

@@ -21,12 +21,12 @@ from hypothesis import note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from certbot_dns_aliyun.alidns import effort
-from certbot_dns_aliyun.alidns.effort import Effort
+from certbot_dns_aliyun import retrying
 from certbot_dns_aliyun.names import to_unicode
 from certbot_dns_aliyun.records.folder import Folder
 from certbot_dns_aliyun.records.journal import Journal
 from certbot_dns_aliyun.records.ledger import Ledger
+from certbot_dns_aliyun.retrying import Effort
 from tests.unit.fake_api import (
     KEY_ID,
     SECRET,
@@ -101,7 +101,7 @@ class AnyCourse(RuleBasedStateMachine):
         self.api = self.stack.enter_context(FakeApi(self.clock).in_place())
         self.config_dir = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
         patch = self.stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(effort, "_outages", effort._Outages())
+        patch.setattr(retrying, "_outages", retrying._Outages())
         self.api.zones = {zone: [] for zone in ZONES}
         self.api.others = {OTHER_KEY: {OTHER_ZONE: []}}
         self.strangers: list[str] = []

@@ -11,9 +11,9 @@ import pytest
 import requests
 
 from certbot_dns_aliyun.alidns.client import Added, Client
-from certbot_dns_aliyun.alidns.effort import PATIENCE, Effort
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 from certbot_dns_aliyun.errors import AlidnsError, Verdict
+from certbot_dns_aliyun.retrying import PATIENCE, Effort
 from tests.unit.fake_api import (
     KEY_ID,
     SECRET,

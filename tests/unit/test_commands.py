@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from certbot_dns_aliyun.alidns.client import Client, Listed
-from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.commands import inputs, main, policy, stale
 from certbot_dns_aliyun.commands.findings import Findings, Result
 from certbot_dns_aliyun.commands.places import place_of
@@ -22,6 +21,7 @@ from certbot_dns_aliyun.propagation.delegation import BadChainError, Place
 from certbot_dns_aliyun.propagation.question import NameServer
 from certbot_dns_aliyun.records.folder import Folder
 from certbot_dns_aliyun.records.journal import Journal, Line
+from certbot_dns_aliyun.retrying import Effort
 from tests.unit.fake_api import KEY_ID, SECRET, FakeApi
 from tests.unit.parts import kill
 

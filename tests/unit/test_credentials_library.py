@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from certbot_dns_aliyun.alidns.client import Client
-from certbot_dns_aliyun.alidns.effort import PATIENCE, Effort
 from certbot_dns_aliyun.credentials import library
 from certbot_dns_aliyun.credentials.library import LibrarySource
 from certbot_dns_aliyun.errors import AlidnsError, Verdict
 from certbot_dns_aliyun.https import Reply
+from certbot_dns_aliyun.retrying import PATIENCE, Effort
 from certbot_dns_aliyun.unanswered import NotSent, NotSentError
 from tests.unit import fake_library
 from tests.unit.fake_api import FakeApi, Fault, error

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import certbot_dns_aliyun
-from certbot_dns_aliyun import https
-from certbot_dns_aliyun.alidns import effort, pace, requests
+from certbot_dns_aliyun import https, retrying
+from certbot_dns_aliyun.alidns import pace, requests
 from certbot_dns_aliyun.credentials import kinds, settings
 from certbot_dns_aliyun.dns_aliyun import Authenticator
 
@@ -146,7 +146,7 @@ def test_the_numbers_on_the_page_on_how_it_works_are_those_of_the_code() -> None
     assert pace.CALLS_PER_SECOND < 60
     assert "the documented 60 a second" in page
     assert f"{options()['--dns-aliyun-wait-limit']} seconds" in page
-    assert effort.PATIENCE == 120
+    assert retrying.PATIENCE == 120
     assert "two minutes" in page
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from certbot_dns_aliyun.alidns.client import Client
-from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 from certbot_dns_aliyun.errors import AlidnsError
+from certbot_dns_aliyun.retrying import Effort
 from tests.unit.fake_api import KEY_ID, SECRET, FakeApi, Fault, error, lost, reply
 
 ZONE, RR, VALUE = "example.com", "_acme-challenge", "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from certbot import errors
 
-from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.propagation.delegation import BadChainError, Place
 from certbot_dns_aliyun.records import ledger as ledger_module
 from certbot_dns_aliyun.records.ledger import Ledger
+from certbot_dns_aliyun.retrying import Effort
 from tests.unit.fake_api import FakeApi, Fault, error, lost
 from tests.unit.parts import digest, journals, kill, make_ledger
 

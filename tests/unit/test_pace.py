@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certbot_dns_aliyun.alidns import pace
-from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.alidns.pace import CALLS_PER_SECOND, Rate, ZoneGate
 from certbot_dns_aliyun.errors import AlidnsError
 from certbot_dns_aliyun.journeys import CONNECTIONS
+from certbot_dns_aliyun.retrying import Effort
 from tests.unit.fake_time import START, Clock
 
 

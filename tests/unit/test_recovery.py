@@ -9,8 +9,8 @@ from typing import Any, Callable
 import pytest
 from certbot import errors
 
-from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.records.ledger import Ledger
+from certbot_dns_aliyun.retrying import Effort
 from tests.unit.fake_api import KEY_ID, FakeApi, Fault, error, lost
 from tests.unit.parts import digest, journals, kill, make_ledger
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from certbot_dns_aliyun.alidns import call
 from certbot_dns_aliyun.alidns.client import Client
-from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.alidns.requests import add_record
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 from certbot_dns_aliyun.errors import AlidnsError, sentence
+from certbot_dns_aliyun.retrying import Effort
 from tests.unit.fake_api import KEY_ID, SECRET, FakeApi, Fault, response
 from tests.unit.fake_time import Clock
 

@@ -17,13 +17,13 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from certbot_dns_aliyun.alidns.clients import Clients
-from certbot_dns_aliyun.alidns.effort import Effort
 from certbot_dns_aliyun.credentials import settings
 from certbot_dns_aliyun.names import full_name, is_within, resource_record
 from certbot_dns_aliyun.propagation.delegation import Place, find_places, place_by_resolver
 from certbot_dns_aliyun.propagation.target import Use
 from certbot_dns_aliyun.records.ledger import Ledger
 from certbot_dns_aliyun.records.rule import Rule
+from certbot_dns_aliyun.retrying import Effort
 from tests.unit.fake_api import SECRET, FakeApi
 from tests.unit.fake_dns import Asked, Internet, lost
 from tests.unit.fake_time import Clock

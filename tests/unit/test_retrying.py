@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from certbot_dns_aliyun.alidns.effort import PATIENCE, PROBE, Effort
 from certbot_dns_aliyun.errors import AlidnsError
+from certbot_dns_aliyun.retrying import PATIENCE, PROBE, Effort
 from tests.unit.fake_time import Clock
 
 HOST = "alidns.aliyuncs.com"

@@ -156,7 +156,7 @@ class Run:
     def _open_ledger(self) -> Ledger:
         if self._ledger is None:
             # It brings in the SDK, which takes its time to import; DNS may answer meanwhile.
-            from certbot_dns_aliyun.alidns.clients import Clients
+            from certbot_dns_aliyun.accounts import Clients
             from certbot_dns_aliyun.records.ledger import Ledger
 
             self._ledger = Ledger(

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from certbot import errors
 
 from certbot_dns_aliyun import threads
-from certbot_dns_aliyun.alidns.clients import Clients
+from certbot_dns_aliyun.accounts import Clients
 from certbot_dns_aliyun.commands import inputs
 from certbot_dns_aliyun.commands.findings import Findings, Result
 from certbot_dns_aliyun.commands.looks import (

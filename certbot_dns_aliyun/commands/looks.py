@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from certbot import errors
 
-from certbot_dns_aliyun.alidns.clients import Clients
+from certbot_dns_aliyun.accounts import Clients
 from certbot_dns_aliyun.commands import inputs
 from certbot_dns_aliyun.commands.findings import Findings, Result
 from certbot_dns_aliyun.commands.places import possible_place, why_unknown

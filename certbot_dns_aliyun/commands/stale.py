@@ -21,8 +21,8 @@ from typing import Any
 from certbot import errors
 
 from certbot_dns_aliyun import threads
+from certbot_dns_aliyun.accounts import Clients
 from certbot_dns_aliyun.alidns.client import Listed
-from certbot_dns_aliyun.alidns.clients import Clients
 from certbot_dns_aliyun.commands import inputs
 from certbot_dns_aliyun.commands.places import place_of
 from certbot_dns_aliyun.errors import AlidnsError, Verdict, sentence

@@ -18,8 +18,8 @@ from typing import Callable
 
 from certbot import errors
 
+from certbot_dns_aliyun.accounts import Clients
 from certbot_dns_aliyun.alidns.client import Client
-from certbot_dns_aliyun.alidns.clients import Clients
 from certbot_dns_aliyun.errors import AlidnsError, Verdict, sentence
 from certbot_dns_aliyun.names import resource_record, zone_candidates
 from certbot_dns_aliyun.propagation.delegation import BadChainError, Place

@@ -12,7 +12,7 @@ import time
 
 from certbot.display import util as display_util
 
-from certbot_dns_aliyun.alidns.clients import Clients
+from certbot_dns_aliyun.accounts import Clients
 from certbot_dns_aliyun.errors import PASSING, AlidnsError, Verdict, sentence
 from certbot_dns_aliyun.names import full_name
 from certbot_dns_aliyun.records.folder import Folder

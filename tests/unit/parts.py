@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Callable
 
-from certbot_dns_aliyun.alidns.clients import Clients
+from certbot_dns_aliyun.accounts import Clients
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 from certbot_dns_aliyun.credentials.settings import Account, Settings
 from certbot_dns_aliyun.propagation.delegation import Place

@@ -16,7 +16,7 @@ from certbot import errors
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from certbot_dns_aliyun.alidns.clients import Clients
+from certbot_dns_aliyun.accounts import Clients
 from certbot_dns_aliyun.credentials import settings
 from certbot_dns_aliyun.names import full_name, is_within, resource_record
 from certbot_dns_aliyun.propagation.delegation import Place, find_places, place_by_resolver

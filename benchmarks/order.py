@@ -37,12 +37,12 @@ def main() -> None:
     try:
         run.prepare(records)
         moments.append(time.monotonic())
-        run.at_once(lambda _, name, value: run.add(name, value), records)
+        run.concurrently(lambda _, name, value: run.add(name, value), records)
         moments.append(time.monotonic())
         run.wait_until_served(600.0, 30.0, alidns_alone=False)
         moments.append(time.monotonic())
         run.begin_cleanup()
-        run.at_once(lambda _, name, value: run.remove(name, value), records)
+        run.concurrently(lambda _, name, value: run.remove(name, value), records)
         moments.append(time.monotonic())
     finally:
         run.close()

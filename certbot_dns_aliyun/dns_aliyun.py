@@ -109,7 +109,7 @@ class Authenticator(dns_common.DNSAuthenticator):
 
         def answer() -> None:
             for some in run.rounds(run.prepare(wanted)):
-                run.at_once(self._perform, some)
+                run.concurrently(self._perform, some)
             run.go_on_without_those_left_out()
             if wait_for == "nothing":
                 run.pause(blind)
@@ -124,12 +124,12 @@ class Authenticator(dns_common.DNSAuthenticator):
         """Remove the records that :meth:`perform` added, and name those that cannot be removed."""
         if not self._attempt_cleanup or self._run is None:
             return
-        from certbot_dns_aliyun.interrupts import first_interrupt_waits
+        from certbot_dns_aliyun.background import first_interrupt_waits
 
         with first_interrupt_waits() as interrupted:
             try:
                 self._run.begin_cleanup()
-                self._run.at_once(self._cleanup, [_record(a) for a in achalls], interrupted)
+                self._run.concurrently(self._cleanup, [_record(a) for a in achalls], interrupted)
             finally:
                 self._run.close()
                 self._attempt_cleanup = False

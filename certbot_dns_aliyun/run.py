@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Callable
 from certbot import errors
 from certbot.display import util as display_util
 
-from certbot_dns_aliyun import threads
+from certbot_dns_aliyun.background import concurrently
 from certbot_dns_aliyun.credentials.settings import Settings
 from certbot_dns_aliyun.journeys import JOURNEYS
 from certbot_dns_aliyun.names import is_plain, is_possible
@@ -279,9 +279,9 @@ class Run:
             finally:
                 self._at_rest.set()
 
-        threads.at_once(work, [None])
+        concurrently(work, [None])
 
-    def at_once(
+    def concurrently(
         self,
         do: Callable[[str, str, str], None],
         records: Sequence[Challenge],
@@ -300,7 +300,7 @@ class Run:
                 display_util.notify("Removing the TXT records first; Ctrl-C leaves them there")
 
         try:
-            threads.at_once(lambda record: do(*record), records, meanwhile=tell)
+            concurrently(lambda record: do(*record), records, meanwhile=tell)
         except BaseException:
             self._effort.call_off()
             raise

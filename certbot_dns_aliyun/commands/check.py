@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 
 from certbot import errors
 
-from certbot_dns_aliyun import threads
 from certbot_dns_aliyun.accounts import Clients
+from certbot_dns_aliyun.background import concurrently, first_interrupt_waits
 from certbot_dns_aliyun.commands import inputs
 from certbot_dns_aliyun.commands.findings import Findings, Result
 from certbot_dns_aliyun.commands.looks import (
@@ -29,7 +29,6 @@ from certbot_dns_aliyun.commands.looks import (
     check_values,
     names_of,
 )
-from certbot_dns_aliyun.interrupts import first_interrupt_waits
 from certbot_dns_aliyun.propagation import words
 from certbot_dns_aliyun.propagation.public_dns import PublicDns
 from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
@@ -59,13 +58,13 @@ def run(options: argparse.Namespace) -> bool:
     with _terminated_like_interrupted():
         try:
             dns.look_up(name.validation_name for name in names)
-            threads.at_once(lambda account: check_account(account, findings), settings.accounts)
-            threads.at_once(lambda name: check_place(name, dns, findings), names)
+            concurrently(lambda account: check_account(account, findings), settings.accounts)
+            concurrently(lambda name: check_place(name, dns, findings), names)
             check_caa(names, dns, options.server, findings)
             check_dnssec(names, dns, findings)
             clients = Clients(settings)
             if options.read_only:
-                threads.at_once(lambda name: check_values(name, clients, findings), names)
+                concurrently(lambda name: check_values(name, clients, findings), names)
                 _skip_writing(names, findings)
             else:
                 config_dir = inputs.folder(options.config_dir, "config")
@@ -105,16 +104,16 @@ class _Trial:
         try:
             self._ledger.recover(self._effort)
             self._ledger.plan((name.validation_name, name.value) for name in self._names)
-            threads.at_once(self._add, self._names)
+            concurrently(self._add, self._names)
             self._wait()
-            threads.at_once(
+            concurrently(
                 lambda name: check_values(name, self._clients, self._findings), self._names
             )
         finally:
             self._effort.call_off()
             self._effort = Effort(PATIENCE)
             with first_interrupt_waits():
-                threads.at_once(self._remove, self._names)
+                concurrently(self._remove, self._names)
             for left in self._ledger.close():
                 logger.warning("%s", left)
 

@@ -20,9 +20,9 @@ from typing import Any
 
 from certbot import errors
 
-from certbot_dns_aliyun import threads
 from certbot_dns_aliyun.accounts import Clients
 from certbot_dns_aliyun.alidns.client import Listed
+from certbot_dns_aliyun.background import concurrently
 from certbot_dns_aliyun.commands import inputs
 from certbot_dns_aliyun.commands.places import place_of
 from certbot_dns_aliyun.errors import AlidnsError, Verdict, sentence
@@ -77,8 +77,8 @@ def run(options: argparse.Namespace) -> bool:
     search = _Search(options)
     places = _places(names, options.resolvers, search.problems)
     try:
-        threads.at_once(search.look_into, [[zone] for zone in given])
-        threads.at_once(search.look_for, places)
+        concurrently(search.look_into, [[zone] for zone in given])
+        concurrently(search.look_for, places)
         zones = search.found()
         for zone in zones:
             if not options.json:
@@ -162,7 +162,7 @@ class _Search:
             line.write(f"{len(zone.removed)} of {len(zone.stale)} removed from {zone.name}")
 
         try:
-            threads.at_once(remove, zone.stale)
+            concurrently(remove, zone.stale)
         except AlidnsError as error:
             what = f"Stale TXT records of {zone.name} could not be removed"
             self.problems.append(sentence(what, error))

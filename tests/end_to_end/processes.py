@@ -93,7 +93,7 @@ class Process:
     def add(self) -> None:
         self.run.prepare(self.wanted)
         for some in self.run.rounds(self.wanted):
-            self.run.at_once(self._add, some)
+            self.run.concurrently(self._add, some)
 
     def _add(self, _: str, name: str, value: str) -> None:
         self._meet_fate("start", next(self._records))
@@ -102,7 +102,7 @@ class Process:
     def clean_up(self) -> None:
         self.has_added = False
         self.run.begin_cleanup()
-        self.run.at_once(lambda _, name, value: self.run.remove(name, value), self.wanted)
+        self.run.concurrently(lambda _, name, value: self.run.remove(name, value), self.wanted)
         self.run.close()
         self.has_ended = True
 

@@ -57,7 +57,7 @@ class FakeRun:
     def rounds(self, records: list[Any]) -> list[list[Any]]:
         return [records]
 
-    def at_once(self, do: Any, records: Iterable[Any], despite_interrupt: bool = False) -> None:
+    def concurrently(self, do: Any, records: Iterable[Any], interrupted: Any = None) -> None:
         for record in records:
             do(*record)
 

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from certbot_dns_aliyun.interrupts import first_interrupt_waits
+from certbot_dns_aliyun.background import first_interrupt_waits
 
 
 def interrupt() -> None:

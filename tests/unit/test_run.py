@@ -61,12 +61,12 @@ def records(count: int) -> list[tuple[str, str, str]]:
 
 def add_all(run: Run, wanted: list[tuple[str, str, str]]) -> None:
     run.prepare(wanted)
-    run.at_once(lambda domain, name, value: run.add(name, value), wanted)
+    run.concurrently(lambda domain, name, value: run.add(name, value), wanted)
 
 
 def remove_all(run: Run, wanted: list[tuple[str, str, str]]) -> None:
     run.begin_cleanup()
-    run.at_once(lambda domain, name, value: run.remove(name, value), wanted)
+    run.concurrently(lambda domain, name, value: run.remove(name, value), wanted)
     run.close()
 
 
@@ -86,7 +86,7 @@ def test_the_failure_of_one_name_calls_off_the_rest_and_all_is_removed(
     wanted = [*records(20), ("example.org", "_acme-challenge.example.org", "value")]
     run.prepare(wanted)
     with pytest.raises(errors.PluginError):
-        run.at_once(lambda domain, name, value: run.add(name, value), wanted)
+        run.concurrently(lambda domain, name, value: run.add(name, value), wanted)
     remove_all(run, wanted)
     assert api.values("example.com") == []
     assert journals(tmp_path) == []
@@ -108,7 +108,7 @@ def test_what_is_about_to_be_added_when_clean_up_begins_is_not(
 
     run.prepare(wanted)
     with pytest.raises(errors.PluginError):
-        run.at_once(add, wanted)
+        run.concurrently(add, wanted)
     remove_all(run, wanted)
     removed.set()
     time.sleep(0.1)
@@ -163,7 +163,7 @@ def test_an_interrupt_ends_the_waiting_and_clean_up_waits_for_what_is_under_way(
         run.prepare(wanted)
         _thread.interrupt_main()
         interrupted.wait(5)
-        run.at_once(lambda domain, name, value: run.add(name, value), wanted)
+        run.concurrently(lambda domain, name, value: run.add(name, value), wanted)
 
     with pytest.raises(KeyboardInterrupt):
         run.aside(add_despite_all)
@@ -181,7 +181,7 @@ def test_the_main_thread_waits_while_others_work(run: Run) -> None:
     def work(*_: str) -> None:
         worked.append(threading.current_thread())
 
-    run.aside(lambda: run.at_once(work, records(3)))
+    run.aside(lambda: run.concurrently(work, records(3)))
     assert len(worked) == 3
     assert threading.main_thread() not in worked
 
@@ -200,7 +200,7 @@ def test_few_threads_do_what_many_would(
 
     monkeypatch.setattr(threading.Thread, "start", start_some)
     done: list[str] = []
-    run.at_once(lambda domain, name, value: done.append(name), records(10))
+    run.concurrently(lambda domain, name, value: done.append(name), records(10))
     assert sorted(done) == sorted(name for _, name, _ in records(10))
 
 

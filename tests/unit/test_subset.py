@@ -87,7 +87,7 @@ def run(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 def add(run: Run, *names: str) -> None:
     wanted = [(name.partition(".")[2], name, f"value of {name}") for name in names]
     for some in run.rounds(run.prepare(wanted)):
-        run.at_once(lambda _, name, value: run.add(name, value), some)
+        run.concurrently(lambda _, name, value: run.add(name, value), some)
     run.go_on_without_those_left_out()
 
 

@@ -1,16 +1,19 @@
-"""Work goes on in threads, while the main thread does nothing but wait.
+"""Work goes on in the background, while the main thread does nothing but wait.
 
 Signals strike there: Python raises KeyboardInterrupt, and Certbot its own exception for SIGTERM, at
 whatever the main thread is doing. In the midst of an import, or of logging, that can leave a lock
-behind which no thread ever gets again; the records would stay.
+behind which no thread ever gets again; the records would stay. Certbot puts off the other signals
+until clean-up has ended, but not Ctrl-C, which would strike in the midst of starting a removal.
 """
 
 from __future__ import annotations
 
 import collections
+import contextlib
 import queue
+import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Callable, TypeVar
 
 T = TypeVar("T")
@@ -21,10 +24,10 @@ _THREADS = 100
 _NOTHING_YET = 0.5
 
 
-def at_once(
+def concurrently(
     do: Callable[[T], None], items: Sequence[T], meanwhile: Callable[[], None] = lambda: None
 ) -> None:
-    """Do something for all items at once, in as many threads as can be had.
+    """Do something for all items concurrently, in as many threads as can be had.
 
     The first failure is raised; what has not begun by then never does. When the process ends, no
     thread is waited for.
@@ -68,3 +71,33 @@ def at_once(
             ended += 1
     finally:
         todo.clear()
+
+
+@contextlib.contextmanager
+def first_interrupt_waits() -> Iterator[threading.Event]:
+    """Put off the first SIGINT until the end of the context; a second one interrupts it.
+
+    Outside the main thread, or where SIGINT is not Python's own, nothing changes.
+
+    :returns: set once there was an interrupt
+    """
+    interrupted = threading.Event()
+    ours = (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )
+
+    def handle(number: int, frame: object) -> None:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        interrupted.set()
+
+    if ours:
+        signal.signal(signal.SIGINT, handle)
+    try:
+        yield interrupted
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+    if interrupted.is_set():
+        raise KeyboardInterrupt

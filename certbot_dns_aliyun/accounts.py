@@ -6,7 +6,7 @@ import threading
 
 from certbot_dns_aliyun.alidns.client import Client
 from certbot_dns_aliyun.credentials.settings import Account, Settings
-from certbot_dns_aliyun.errors import AlidnsError
+from certbot_dns_aliyun.errors import AlidnsError, NotCalled
 
 
 class Clients:
@@ -27,7 +27,7 @@ class Clients:
         """
         account = self.settings.account_for(zone)
         if account is None:
-            raise AlidnsError("no account", zone=zone)
+            raise AlidnsError(NotCalled.NO_ACCOUNT, zone=zone)
         with self._lock:
             if account not in self._clients:
                 self._clients[account] = Client(account.source, account.endpoint)

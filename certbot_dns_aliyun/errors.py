@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Union
+
+from certbot_dns_aliyun.unanswered import Lost, NotSent
 
 
 class Verdict(Enum):
@@ -28,6 +30,21 @@ class Verdict(Enum):
     CONFLICT = "another record at the name excludes it; a CNAME, which may lead elsewhere"
     REFUSED = "no repetition helps; tell the user"
 
+
+class NotCalled(Enum):
+    """Why the API was not called: for want of an access key, most often."""
+
+    NO_CREDENTIALS = "no credentials"
+    CREDENTIALS_NOT_YET = "credentials not yet"
+    UNSAFE_FILE = "unsafe file"
+    PROFILE_NOT_WRITABLE = "profile not writable"
+    NOT_ON_ECS = "not on ECS"
+    NO_ACCOUNT = "no account"
+    CALLED_OFF = "called off"
+
+
+#: What went wrong: a text is the API's own word for it.
+Code = Union[str, NotCalled, NotSent, Lost]
 
 #: Verdicts after which the same call is made once more.
 PASSING = frozenset({Verdict.RETRY, Verdict.UNCLEAR, Verdict.SLOW_DOWN, Verdict.BUSY})
@@ -116,7 +133,7 @@ _TTL = Meaning(
     "check the plan of the zone {zone} in the Alibaba Cloud DNS console",
 )
 
-MEANINGS: dict[str, Meaning] = {
+MEANINGS: dict[Code, Meaning] = {
     "DomainRecordDuplicate": Meaning(
         Verdict.DUPLICATE, "the very record exists already", "nothing is left to do"
     ),
@@ -191,135 +208,135 @@ MEANINGS: dict[str, Meaning] = {
     "ServiceUnavailableTemporary": _PASSING,
     "InternalError": _PASSING,
     "UnKnownError": _PASSING,
-    # What never reached the API, or never came back from it, in our own words.
-    "no reply": Meaning(
+    # What never reached the API, or never came back from it.
+    Lost.NO_REPLY: Meaning(
         Verdict.UNCLEAR,
         "{host} accepted calls and did not reply in time",
         "check the network between here and there, or " + _LATER,
     ),
-    "connection lost": Meaning(
+    Lost.CONNECTION_LOST: Meaning(
         Verdict.UNCLEAR,
         "connections to {host} broke off before a reply came",
         "check the network and the proxy between here and there, or " + _LATER,
     ),
-    "not from Alidns": Meaning(
+    Lost.NO_REPLY_OF_THIS_KIND: Meaning(
         Verdict.UNCLEAR,
         "what answers for {host} is not Alidns{status}",
         "check the proxy or the captive portal between here and there, or " + _LATER,
     ),
-    "no connection": Meaning(
+    NotSent.NO_CONNECTION: Meaning(
         Verdict.RETRY,
         "{host} cannot be reached on port {port}",
         "check the network and the firewall, and set HTTPS_PROXY if there is a proxy",
     ),
-    "no address": Meaning(
+    NotSent.NO_ADDRESS: Meaning(
         Verdict.RETRY,
         "the name {host} cannot be resolved",
         "check the network and the resolver in /etc/resolv.conf",
     ),
-    "proxy failed": Meaning(
+    NotSent.PROXY_FAILED: Meaning(
         Verdict.RETRY,
         "the proxy that {proxy} names does not connect to {host}",
         "check the proxy, or list the host in NO_PROXY",
     ),
-    "proxy refused": Meaning(
+    NotSent.PROXY_REFUSED: Meaning(
         Verdict.REFUSED,
         "the proxy that {proxy} names refuses to connect to {host}",
         "check the user name and the password in {proxy}, and what the proxy allows",
     ),
-    "proxy without TLS": Meaning(
+    NotSent.PROXY_WITHOUT_TLS: Meaning(
         Verdict.REFUSED,
         "no TLS connection to the proxy that {proxy} names as https:// can be made",
         "write http:// if the proxy itself takes no TLS, as most do; otherwise name its CA "
         "certificates in REQUESTS_CA_BUNDLE",
     ),
-    "wrong proxy": Meaning(
+    NotSent.WRONG_PROXY: Meaning(
         Verdict.REFUSED,
         "the address of a proxy in {proxy} is not valid",
         "write it as http://HOST:PORT, without quotation marks",
     ),
-    "no SOCKS": Meaning(
+    NotSent.NO_SOCKS: Meaning(
         Verdict.REFUSED,
         "{proxy} names a SOCKS proxy, for which the Python package PySocks is missing",
         "install it beside Certbot (pip install PySocks; python3-socks on Debian), or name an "
         "HTTP proxy",
     ),
-    "no turn": Meaning(
+    NotSent.NO_TURN: Meaning(
         Verdict.RETRY,
         "calls to {host} took so long that others never had their turn",
         "check the network between here and there, or " + _LATER,
     ),
-    "TLS refused": Meaning(
+    NotSent.TLS_REFUSED: Meaning(
         Verdict.REFUSED,
         "what answers on port {port} of {host} speaks no TLS, or none that is new enough",
         "check for a proxy or a firewall in between; TLS 1.2 or newer is needed",
     ),
-    "TLS failed": Meaning(
+    NotSent.TLS_FAILED: Meaning(
         Verdict.RETRY,
         "no TLS connection to {host} can be made",
         "check for a proxy or a firewall that breaks TLS",
     ),
-    "certificate refused": Meaning(
+    NotSent.CERTIFICATE_REFUSED: Meaning(
         Verdict.REFUSED,
         "the TLS certificate shown for {host} is not one to trust",
         "most often a proxy that inspects TLS is in between: let it pass this host, or name its "
         "CA certificates in REQUESTS_CA_BUNDLE",
     ),
-    "certificate expired": Meaning(
+    NotSent.CERTIFICATE_EXPIRED: Meaning(
         Verdict.REFUSED,
         "the TLS certificate shown for {host} has expired",
         "check the clock of this machine, and for a proxy in between that shows certificates of "
         "its own",
     ),
-    "certificate not yet valid": Meaning(
+    NotSent.CERTIFICATE_NOT_YET_VALID: Meaning(
         Verdict.REFUSED,
         "the TLS certificate shown for {host} is not valid yet",
         "check the clock of this machine (timedatectl set-ntp true)",
     ),
-    "certificate of another": Meaning(
+    NotSent.CERTIFICATE_OF_ANOTHER: Meaning(
         Verdict.REFUSED,
         "the TLS certificate shown for {host} is for another host",
         "check what this machine takes for the address of {host} (the resolver, /etc/hosts), and "
         "for a captive portal or a proxy in between",
     ),
-    "wrong set-up": Meaning(
+    NotSent.WRONG_SET_UP: Meaning(
         Verdict.REFUSED,
         "HTTPS_PROXY or REQUESTS_CA_BUNDLE in the environment is not valid",
         "correct or unset it",
     ),
     # Where the access key itself comes from somewhere.
-    "no credentials": Meaning(
+    NotCalled.NO_CREDENTIALS: Meaning(
         Verdict.REFUSED,
         "{origin} gives no access key{detail}",
         "check its settings, which docs/credentials.rst explains",
     ),
-    "unsafe file": Meaning(
+    NotCalled.UNSAFE_FILE: Meaning(
         Verdict.REFUSED,
         "{origin} is not used, since others can change what it reads{detail}",
         "let that belong to the user who runs Certbot, or to root, and be writable for nobody else "
         "(chown, chmod go-w)",
     ),
-    "profile not writable": Meaning(
+    NotCalled.PROFILE_NOT_WRITABLE: Meaning(
         Verdict.REFUSED,
         "{origin} is not used, since its next refresh token could not be stored{detail}",
         "let Certbot replace that file, or use another kind of credentials",
     ),
-    "credentials not yet": Meaning(
+    NotCalled.CREDENTIALS_NOT_YET: Meaning(
         Verdict.RETRY,
         "{origin} kept failing to give an access key{detail}",
         _LATER,
     ),
-    "not on ECS": Meaning(
+    NotCalled.NOT_ON_ECS: Meaning(
         Verdict.REFUSED,
         "the metadata service cannot be reached: this machine is no ECS instance",
         "use another kind of credentials",
     ),
-    "no account": Meaning(
+    NotCalled.NO_ACCOUNT: Meaning(
         Verdict.NOT_HERE,
         "the credentials file has no credentials for the zone {zone}",
         "add a section [{zone}] with those of its account",
     ),
-    "called off": Meaning(
+    NotCalled.CALLED_OFF: Meaning(
         Verdict.REFUSED, "the run was called off before that was done", "run Certbot again"
     ),
 }
@@ -332,9 +349,9 @@ _CODE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,79}", re.ASCII)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 
 
-def meaning_of(code: str, status: int) -> Meaning:
+def meaning_of(code: Code, status: int) -> Meaning:
     """Judge an error reply by its code; by its HTTP status only where the code says nothing."""
-    if code in MEANINGS:
+    if not isinstance(code, str) or code in MEANINGS:
         return MEANINGS[code]
     if _THROTTLING.search(code) or status == 429:
         return _THROTTLED
@@ -373,7 +390,7 @@ class AlidnsError(Exception):
 
     It holds nothing of the server's message, which may echo the access key id and the token.
 
-    :ivar code: Alidns' error code, or one of our own for what happened before the API answered
+    :ivar code: Alidns' error code, or what kept the API from answering
     :ivar origin: where the access key came from
     :ivar retry_after: seconds that the server asked to wait, if it did
     :ivar proxy: the environment variable that names the proxy
@@ -381,7 +398,7 @@ class AlidnsError(Exception):
         not told, what the code says of this call
     """
 
-    code: str
+    code: Code
     action: str
     host: str
     zone: str
@@ -396,7 +413,7 @@ class AlidnsError(Exception):
 
     def __init__(
         self,
-        code: str,
+        code: Code,
         action: str = "",
         *,
         host: str = "",
@@ -410,7 +427,7 @@ class AlidnsError(Exception):
         proxy: str = "",
         maybe_done: bool | None = None,
     ) -> None:
-        super().__init__(f"{action} {code}")
+        super().__init__(f"{action} {code if isinstance(code, str) else code.value}")
         if maybe_done is None:
             meaning = meaning_of(code, status)
             maybe_done = meaning.verdict is Verdict.UNCLEAR or meaning is _UNKNOWN
@@ -452,8 +469,8 @@ class AlidnsError(Exception):
     @property
     def is_about_one_name(self) -> bool:
         """Whether the zone or the name is why it was refused, for good, and other names may do."""
-        if self.code in _OUR_OWN:
-            return self.code == "no account"
+        if not isinstance(self.code, str):
+            return self.code is NotCalled.NO_ACCOUNT
         return self.verdict not in _OF_ALL_CALLS and self.code not in _WRONGLY_SIGNED
 
     def because(self) -> tuple[str, str]:
@@ -479,14 +496,11 @@ class AlidnsError(Exception):
     @property
     def details(self) -> str:
         """The code and the request id, in parentheses, to be put behind a reason."""
-        details = [] if self.code in _OUR_OWN else [self.code]
+        details = [self.code] if isinstance(self.code, str) else []
         if self.request_id:
             details.append(f"request id {self.request_id}")
         return f" ({', '.join(details)})" if details else ""
 
-
-#: Codes that are sentences of ours, which the reason says already.
-_OUR_OWN = frozenset(code for code in MEANINGS if " " in code)
 
 #: Verdicts that no zone is to blame for, or not for good.
 _OF_ALL_CALLS = PASSING | {Verdict.RENEW}

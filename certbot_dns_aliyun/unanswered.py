@@ -11,7 +11,7 @@ from enum import Enum
 
 
 class NotSent(Enum):
-    """Why nothing of a request was sent; as codes of ``errors.py``."""
+    """Why nothing of a request was sent."""
 
     WRONG_SET_UP = "wrong set-up"
     WRONG_PROXY = "wrong proxy"
@@ -31,11 +31,11 @@ class NotSent(Enum):
 
 
 class Lost(Enum):
-    """Why a request that may be done has no reply; as codes of ``errors.py``."""
+    """Why a request that may be done has no reply."""
 
     NO_REPLY = "no reply"
     CONNECTION_LOST = "connection lost"
-    NO_REPLY_OF_THIS_KIND = "not from Alidns"
+    NO_REPLY_OF_THIS_KIND = "no reply of this kind"
 
 
 class UnansweredError(Exception):

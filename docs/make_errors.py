@@ -15,8 +15,9 @@ from pathlib import Path
 import certbot_dns_aliyun
 from certbot_dns_aliyun.credentials.kinds import PREFIX
 from certbot_dns_aliyun.credentials.settings import DEFAULT_ENDPOINT
-from certbot_dns_aliyun.errors import MEANINGS, PASSING, Meaning, meaning_of
+from certbot_dns_aliyun.errors import MEANINGS, PASSING, Code, Meaning, NotCalled, meaning_of
 from certbot_dns_aliyun.retrying import PATIENCE
+from certbot_dns_aliyun.unanswered import Lost, NotSent
 
 PACKAGE = Path(certbot_dns_aliyun.__file__).parent
 GUIDE = Path(__file__).with_name("errors.rst")
@@ -34,7 +35,7 @@ KNOWN_BY_FORM = {
 }
 
 #: By topic: for each meaning, one of its codes, and the note on it.
-CODES = {
+CODES: dict[str, dict[Code, str]] = {
     "The access key": {
         "InvalidAccessKeyId": "The id was mistyped or cut short, or the key was deleted; or it is "
         "a key of another cloud. The RAM console lists a user's keys.",
@@ -64,24 +65,26 @@ CODES = {
         "not in a state in which Alibaba Cloud allows changes.",
     },
     "Where the access key comes from": {
-        "no credentials": "The role, profile, token file or URI that the settings name does not "
-        "exist, or may not be used. The word in parentheses is what the other side gave as its "
-        "reason, if it gave one. `Credentials <credentials.rst>`_ says what each kind needs.",
-        "unsafe file": "A profile may name a command, which Certbot would run, or the account that "
-        "is used. So the files of other tools (``~/.aliyun/config.json``, "
+        NotCalled.NO_CREDENTIALS: "The role, profile, token file or URI that the settings name "
+        "does not exist, or may not be used. The word in parentheses is what the other side gave "
+        "as its reason, if it gave one. `Credentials <credentials.rst>`_ says what each kind "
+        "needs.",
+        NotCalled.UNSAFE_FILE: "A profile may name a command, which Certbot would run, or the "
+        "account that is used. So the files of other tools (``~/.aliyun/config.json``, "
         "``~/.alibabacloud/credentials.ini``, OIDC tokens, private keys) and their folders must "
         "belong to root or to the user who runs Certbot, and be writable for nobody else. Folders "
         "such as ``/tmp``, in which everybody may remove only what is theirs, will do.",
-        "profile not writable": "A profile of mode OAuth changes its refresh token each time that "
-        "it is used, and the old one is worthless then. The plugin tries first whether the file "
-        "can be replaced, which it cannot be on a read-only mount, or when it is itself a mount "
-        "point of a container. For unattended renewals, a role or a RAM user's key is better.",
-        "credentials not yet": "STS, the metadata service or the credentials URI did not work for "
-        "minutes.",
-        "not on ECS": "``dns_aliyun_ecs_ram_role`` works on an ECS instance alone, and not in a "
-        "container that cannot reach the metadata service at 100.100.100.200.",
-        "no account": "The file has credentials for some zones in sections, and none before the "
-        "first section for all others.",
+        NotCalled.PROFILE_NOT_WRITABLE: "A profile of mode OAuth changes its refresh token each "
+        "time that it is used, and the old one is worthless then. The plugin tries first whether "
+        "the file can be replaced, which it cannot be on a read-only mount, or when it is itself a "
+        "mount point of a container. For unattended renewals, a role or a RAM user's key is "
+        "better.",
+        NotCalled.CREDENTIALS_NOT_YET: "STS, the metadata service or the credentials URI did not "
+        "work for minutes.",
+        NotCalled.NOT_ON_ECS: "``dns_aliyun_ecs_ram_role`` works on an ECS instance alone, and not "
+        "in a container that cannot reach the metadata service at 100.100.100.200.",
+        NotCalled.NO_ACCOUNT: "The file has credentials for some zones in sections, and none "
+        "before the first section for all others.",
     },
     "The zone": {
         "InvalidDomainName.NoExist": "Every zone that could hold the name was tried, the one that "
@@ -127,44 +130,45 @@ CODES = {
         "whether the record was added all the same.",
     },
     "No answer from Alidns": {
-        "no address": "Name resolution on this machine does not work, or the host in "
+        NotSent.NO_ADDRESS: "Name resolution on this machine does not work, or the host in "
         "``dns_aliyun_endpoint`` is mistyped.",
-        "no connection": "A firewall drops or refuses the connection, or the host in "
+        NotSent.NO_CONNECTION: "A firewall drops or refuses the connection, or the host in "
         "``dns_aliyun_endpoint`` is wrong.",
-        "no reply": "Connections are made, but nothing comes back: a firewall that drops what "
+        Lost.NO_REPLY: "Connections are made, but nothing comes back: a firewall that drops what "
         "belongs to a connection, or a path that loses large packets (MTU).",
-        "connection lost": "Something between this machine and Alibaba Cloud resets connections.",
-        "not from Alidns": "What comes back is not what the API sends: the page of a proxy, a "
-        "captive portal or a load balancer. See whether ``https://alidns.aliyuncs.com/`` opens "
-        "from this machine.",
-        "no turn": "Each call took its whole time, for two minutes. The API or the line is slow; "
-        "the log tells the seconds of each call.",
-        "proxy failed": "``HTTPS_PROXY`` is set, and the proxy cannot be reached or fails. Under "
-        "cron and systemd the environment is not that of your shell.",
-        "proxy refused": "The proxy wants a user name and a password, or does not let that host be "
-        "reached: ``HTTPS_PROXY=http://user:password@proxy.example:3128``.",
-        "proxy without TLS": "The scheme tells how the proxy itself is spoken to. Most take plain "
-        "HTTP, through which the connection to Alibaba Cloud has its own TLS.",
-        "wrong proxy": "Quotation marks belong to the shell; in a systemd unit, a crontab or "
-        "Docker's ``--env-file`` they are a part of the value. What is special in a password "
-        "is written in percent-encoding: ``%40`` for ``@``.",
-        "no SOCKS": "``requests``, which sends the calls, needs PySocks for ``socks5://`` and "
-        "``socks5h://``. ``ALL_PROXY`` is used where ``HTTPS_PROXY`` is not set.",
-        "TLS refused": "Something in between answers in plain HTTP, or in TLS 1.1 or older.",
-        "TLS failed": "The connection broke off while TLS was being set up, again and again.",
-        "certificate refused": "The certificate is not of a CA that is trusted here. Look at "
+        Lost.CONNECTION_LOST: "Something between this machine and Alibaba Cloud resets "
+        "connections.",
+        Lost.NO_REPLY_OF_THIS_KIND: "What comes back is not what the API sends: the page of a "
+        "proxy, a captive portal or a load balancer. See whether ``https://alidns.aliyuncs.com/`` "
+        "opens from this machine.",
+        NotSent.NO_TURN: "Each call took its whole time, for two minutes. The API or the line is "
+        "slow; the log tells the seconds of each call.",
+        NotSent.PROXY_FAILED: "``HTTPS_PROXY`` is set, and the proxy cannot be reached or fails. "
+        "Under cron and systemd the environment is not that of your shell.",
+        NotSent.PROXY_REFUSED: "The proxy wants a user name and a password, or does not let that "
+        "host be reached: ``HTTPS_PROXY=http://user:password@proxy.example:3128``.",
+        NotSent.PROXY_WITHOUT_TLS: "The scheme tells how the proxy itself is spoken to. Most take "
+        "plain HTTP, through which the connection to Alibaba Cloud has its own TLS.",
+        NotSent.WRONG_PROXY: "Quotation marks belong to the shell; in a systemd unit, a crontab or "
+        "Docker's ``--env-file`` they are a part of the value. What is special in a password is "
+        "written in percent-encoding: ``%40`` for ``@``.",
+        NotSent.NO_SOCKS: "``requests``, which sends the calls, needs PySocks for ``socks5://`` "
+        "and ``socks5h://``. ``ALL_PROXY`` is used where ``HTTPS_PROXY`` is not set.",
+        NotSent.TLS_REFUSED: "Something in between answers in plain HTTP, or in TLS 1.1 or older.",
+        NotSent.TLS_FAILED: "The connection broke off while TLS was being set up, again and again.",
+        NotSent.CERTIFICATE_REFUSED: "The certificate is not of a CA that is trusted here. Look at "
         "``openssl s_client -connect alidns.aliyuncs.com:443``: the issuer tells who is in "
         "between. Certbot's log has OpenSSL's own words.",
-        "certificate expired": "Alibaba Cloud renews its certificates in time. The clock of this "
-        "machine is ahead, or who is in between lets its own certificates run out.",
-        "certificate not yet valid": "The clock of this machine is behind, as after a start "
+        NotSent.CERTIFICATE_EXPIRED: "Alibaba Cloud renews its certificates in time. The clock of "
+        "this machine is ahead, or who is in between lets its own certificates run out.",
+        NotSent.CERTIFICATE_NOT_YET_VALID: "The clock of this machine is behind, as after a start "
         "without a battery or network time.",
-        "certificate of another": "Somebody else answers: the resolver or ``/etc/hosts`` has "
+        NotSent.CERTIFICATE_OF_ANOTHER: "Somebody else answers: the resolver or ``/etc/hosts`` has "
         "another address for that name, or a captive portal or a proxy is in between.",
-        "wrong set-up": "The address of the proxy cannot be parsed, or the file of CA "
+        NotSent.WRONG_SET_UP: "The address of the proxy cannot be parsed, or the file of CA "
         "certificates cannot be read.",
-        "called off": "Another record of the same certificate could not be added, or the run was "
-        "interrupted. The sentence about that one is the one to read.",
+        NotCalled.CALLED_OFF: "Another record of the same certificate could not be added, or the "
+        "run was interrupted. The sentence about that one is the one to read.",
     },
 }
 
@@ -582,7 +586,7 @@ def sentences() -> Iterator[str]:
 
 
 def _about_codes() -> Iterator[str]:
-    groups: dict[Meaning, list[str]] = {}
+    groups: dict[Meaning, list[Code]] = {}
     for code in MEANINGS:
         groups.setdefault(MEANINGS[code], []).append(code)
     for code, status in KNOWN_BY_FORM.items():
@@ -590,15 +594,15 @@ def _about_codes() -> Iterator[str]:
     for topic, notes in CODES.items():
         yield _heading(topic)
         for code, note in notes.items():
-            meaning = meaning_of(code, KNOWN_BY_FORM.get(code, 400))
+            meaning = meaning_of(code, KNOWN_BY_FORM.get(str(code), 400))
             yield _entry(_codes(groups.pop(meaning)), _said(meaning), note)
     if groups:
         raise SystemExit(f"make_errors.py has no note on {list(groups.values())}")
 
 
-def _codes(codes: Iterable[str]) -> str:
-    """Give the codes of a meaning; those that are words of ours never reach the user as such."""
-    return ", ".join(f"``{code}``" for code in codes if " " not in code)
+def _codes(codes: Iterable[Code]) -> str:
+    """Give the API's codes of a meaning; our own never reach the user as such."""
+    return ", ".join(f"``{code}``" for code in codes if isinstance(code, str))
 
 
 def _said(meaning: Meaning) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from certbot_dns_aliyun.credentials.access_key import AccessKey
 from certbot_dns_aliyun.errors import AlidnsError, clean_code, clean_request_id
 from certbot_dns_aliyun.https import exchange
-from certbot_dns_aliyun.unanswered import NotSentError, UnansweredError
+from certbot_dns_aliyun.unanswered import Lost, NotSentError, UnansweredError
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def send(request: Any, key: AccessKey, host: str) -> dict[str, Any]:
             "not sent" if isinstance(error, NotSentError) else "sent, may be done",
             time.monotonic() - started,
         )
-        raise fail(error.why.value, proxy=error.proxy) from None
+        raise fail(error.why, proxy=error.proxy) from None
 
     status, headers = response.status, response.headers
     reply = _json_object(response.body)
@@ -76,7 +76,7 @@ def send(request: Any, key: AccessKey, host: str) -> dict[str, Any]:
         time.monotonic() - started,
     )
     if not reply or not (is_done or code):
-        raise fail("not from Alidns", status=status, retry_after=_retry_after(headers))
+        raise fail(Lost.NO_REPLY_OF_THIS_KIND, status=status, retry_after=_retry_after(headers))
     if code:
         raise fail(
             code,

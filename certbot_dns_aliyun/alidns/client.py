@@ -22,10 +22,11 @@ from certbot_dns_aliyun.alidns import requests
 from certbot_dns_aliyun.alidns.call import send
 from certbot_dns_aliyun.alidns.pace import Rate, ZoneGate
 from certbot_dns_aliyun.credentials.access_key import KeySource
-from certbot_dns_aliyun.errors import PASSING, AlidnsError, Verdict
+from certbot_dns_aliyun.errors import PASSING, AlidnsError, NotCalled, Verdict
 from certbot_dns_aliyun.journeys import CONNECTIONS
 from certbot_dns_aliyun.names import full_name, is_spelled, to_ascii, to_unicode
 from certbot_dns_aliyun.retrying import Effort
+from certbot_dns_aliyun.unanswered import Lost
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +137,9 @@ class Client:
             record_id = _record_id(reply)
             if not record_id:
                 maybe_done = True
-                raise AlidnsError("not from Alidns", "AddDomainRecord", host=self._host, zone=zone)
+                raise AlidnsError(
+                    Lost.NO_REPLY_OF_THIS_KIND, "AddDomainRecord", host=self._host, zone=zone
+                )
             return Added(record_id, ours=True)
 
         try:
@@ -284,7 +287,7 @@ class Client:
         """Make one call, or two if the access key can be renewed in between."""
         sent_at = self._rate.wait(effort)
         if effort.called_off:
-            raise AlidnsError("called off")
+            raise AlidnsError(NotCalled.CALLED_OFF)
         try:
             key = self._source.get()
             try:

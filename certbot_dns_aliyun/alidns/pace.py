@@ -13,7 +13,7 @@ from collections import deque
 from types import TracebackType
 from typing import Callable
 
-from certbot_dns_aliyun.errors import AlidnsError
+from certbot_dns_aliyun.errors import AlidnsError, NotCalled
 from certbot_dns_aliyun.journeys import CONNECTIONS
 from certbot_dns_aliyun.retrying import Effort
 
@@ -61,7 +61,7 @@ class ZoneGate:
             try:
                 while True:
                     if effort.called_off:
-                        raise AlidnsError("called off")
+                        raise AlidnsError(NotCalled.CALLED_OFF)
                     if self._under_way < min(self._limit, self._share()):
                         break
                     self._changed.wait(0.5)

@@ -14,7 +14,7 @@ from certbot_dns_aliyun.alidns.policy import ADD_AND_DELETE, ADD_DELETE_AND_LIST
 from certbot_dns_aliyun.commands import inputs
 from certbot_dns_aliyun.commands.places import place_of
 from certbot_dns_aliyun.credentials.settings import Settings
-from certbot_dns_aliyun.errors import AlidnsError, sentence
+from certbot_dns_aliyun.errors import AlidnsError, NotCalled, sentence
 
 
 @dataclass
@@ -91,7 +91,7 @@ def _by_account(
     for zone in zones:
         account = settings.account_for(zone) if settings else None
         if settings and account is None:
-            error = AlidnsError("no account", zone=zone)
+            error = AlidnsError(NotCalled.NO_ACCOUNT, zone=zone)
             problems.append(sentence(f"There is no policy for {zone}", error))
         else:
             by_account.setdefault(account.zone if account else "", []).append(zone)

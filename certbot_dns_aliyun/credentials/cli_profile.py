@@ -18,7 +18,7 @@ from typing import Any, Callable
 
 from certbot_dns_aliyun.credentials import library
 from certbot_dns_aliyun.credentials.safe_file import ensure_safe
-from certbot_dns_aliyun.errors import AlidnsError
+from certbot_dns_aliyun.errors import AlidnsError, NotCalled
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def make_provider(name: str | None) -> Any:
     """
     path = os.path.expanduser(CONFIG_FILE)
     if path.startswith("~"):  # a user whom the system does not know, as in some containers
-        raise AlidnsError("no credentials", detail=f"no home folder for {path}")
+        raise AlidnsError(NotCalled.NO_CREDENTIALS, detail=f"no home folder for {path}")
     ensure_safe(path)
     provider = library.providers().CLIProfileCredentialsProvider(
         profile_file=path, profile_name=name
@@ -64,7 +64,7 @@ def _refreshing_with_care(provider: Any, path: str) -> Callable[[], None]:
             _rewrite(path, lambda old: old)
         except OSError as error:
             detail = f"{path}: {error.strerror}"
-            raise AlidnsError("profile not writable", detail=detail) from None
+            raise AlidnsError(NotCalled.PROFILE_NOT_WRITABLE, detail=detail) from None
         refresh()
         try:
             provider._token_update_callback(

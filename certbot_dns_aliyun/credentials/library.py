@@ -24,9 +24,16 @@ from certbot import errors
 
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 from certbot_dns_aliyun.credentials.safe_file import ensure_safe
-from certbot_dns_aliyun.errors import PASSING, AlidnsError, Verdict, clean_code, meaning_of
+from certbot_dns_aliyun.errors import (
+    PASSING,
+    AlidnsError,
+    NotCalled,
+    Verdict,
+    clean_code,
+    meaning_of,
+)
 from certbot_dns_aliyun.https import exchange
-from certbot_dns_aliyun.unanswered import UnansweredError
+from certbot_dns_aliyun.unanswered import NotSent, UnansweredError
 
 logger = logging.getLogger(__name__)
 
@@ -113,16 +120,15 @@ class LibrarySource(KeySource):
                 # A file that is named by no path may be a secret in the wrong place.
                 is_path = isinstance(error.filename, str) and os.path.isabs(error.filename)
                 detail = f"{error.filename}: {error.strerror}" if is_path else ""
-                raise AlidnsError("no credentials", origin=self.origin, detail=detail) from None
+                raise self._no_key(detail) from None
             except Exception as error:  # its text may hold anything
                 logger.debug("No access key from %s: %s", self.origin, type(error).__name__)
-                raise AlidnsError("no credentials", origin=self.origin) from None
+                raise self._no_key() from None
         key = AccessKey(
             got.get_access_key_id(), got.get_access_key_secret(), got.get_security_token() or ""
         )
         if not key.key_id or not key.secret or not key.is_sound():
-            detail = "what it gave is not an access key"
-            raise AlidnsError("no credentials", origin=self.origin, detail=detail)
+            raise self._no_key("what it gave is not an access key")
         now = time.time()
         self._expires = got.get_expiration() or now + _UNKNOWN_LIFE
         self._until = self._expires
@@ -131,6 +137,9 @@ class LibrarySource(KeySource):
         if key != self._current:
             logger.info("The access key comes from %s", self.origin)
         return key
+
+    def _no_key(self, detail: str = "") -> AlidnsError:
+        return AlidnsError(NotCalled.NO_CREDENTIALS, origin=self.origin, detail=detail)
 
 
 def providers() -> Any:
@@ -229,9 +238,8 @@ def _send(request: Any, options: dict[str, Any] | None = None) -> Any:
         )
     except UnansweredError as error:
         log(", ".join(filter(None, [error.why.value, error.detail])))
-        code = error.why.value
-        if on_ecs and code == "no connection":
-            code = "not on ECS"
+        is_elsewhere = on_ecs and error.why is NotSent.NO_CONNECTION
+        code = NotCalled.NOT_ON_ECS if is_elsewhere else error.why
         raise AlidnsError(code, host=host, proxy=error.proxy) from None
     log(f"HTTP {reply.status}")
     if reply.status != 200:
@@ -255,9 +263,8 @@ def _refusal(request: Any, on_ecs: bool, status: int, body: bytes) -> AlidnsErro
         detail += f": sts:AssumeRole on {role} is not allowed"
     elif on_ecs and status == 404:
         detail += ": the instance has no such role"
-    return AlidnsError(
-        "credentials not yet" if verdict in PASSING else "no credentials", detail=detail
-    )
+    why = NotCalled.CREDENTIALS_NOT_YET if verdict in PASSING else NotCalled.NO_CREDENTIALS
+    return AlidnsError(why, detail=detail)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Iterator
 
-from certbot_dns_aliyun.errors import AlidnsError
+from certbot_dns_aliyun.errors import AlidnsError, NotCalled
 
 #: Links that are followed at the most, as the kernel does.
 _LINKS = 40
@@ -74,4 +74,4 @@ def _way_to(path: str) -> Iterator[str]:
 
 
 def _unsafe(path: str, how: str) -> AlidnsError:
-    return AlidnsError("unsafe file", detail=f"{path} {how}")
+    return AlidnsError(NotCalled.UNSAFE_FILE, detail=f"{path} {how}")

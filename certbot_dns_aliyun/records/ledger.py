@@ -20,7 +20,7 @@ from certbot import errors
 
 from certbot_dns_aliyun.accounts import Clients
 from certbot_dns_aliyun.alidns.client import Client
-from certbot_dns_aliyun.errors import AlidnsError, Verdict, sentence
+from certbot_dns_aliyun.errors import AlidnsError, NotCalled, Verdict, sentence
 from certbot_dns_aliyun.names import resource_record, zone_candidates
 from certbot_dns_aliyun.propagation.delegation import BadChainError, Place
 from certbot_dns_aliyun.propagation.esa import refuse_esa
@@ -420,7 +420,7 @@ def _cannot_add(place: Place, refusals: list[AlidnsError]) -> errors.PluginError
         next((e for e in reversed(refusals) if e.verdict is not Verdict.NOT_HERE), refusals[0]),
     )
     others = [e.zone for e in refusals if e is not telling and not e.zone.startswith("_")]
-    if telling.code == "no account":
+    if telling.code is NotCalled.NO_ACCOUNT:
         others = []
     if others and telling.verdict is Verdict.NOT_HERE:
         telling = telling.with_(zone=f"{telling.zone} (or {', '.join(others)})")

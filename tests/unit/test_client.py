@@ -14,6 +14,7 @@ from certbot_dns_aliyun.alidns.client import Added, Client
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 from certbot_dns_aliyun.errors import AlidnsError, Verdict
 from certbot_dns_aliyun.retrying import PATIENCE, Effort
+from certbot_dns_aliyun.unanswered import Lost
 from tests.unit.fake_api import (
     KEY_ID,
     SECRET,
@@ -46,7 +47,7 @@ REPEATABLE = [
     lambda: error("Brandnew.Throttling", 503),
     no_connection,
 ]
-Lost = Callable[[], "requests.Response | BaseException"]
+Losing = Callable[[], "requests.Response | BaseException"]
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_adding_takes_one_call(api: FakeApi, client: Client) -> None:
 @pytest.mark.parametrize("instead", [*UNCLEAR, *NO_ID])
 @pytest.mark.parametrize("acted", [False, True], ids=["before", "after"])
 def test_a_reply_that_got_lost_leaves_one_record_and_its_id(
-    api: FakeApi, client: Client, instead: Lost, acted: bool
+    api: FakeApi, client: Client, instead: Losing, acted: bool
 ) -> None:
     api.faults.append(Fault(instead, acted))
     added = add(client)
@@ -79,7 +80,7 @@ def test_a_reply_that_got_lost_leaves_one_record_and_its_id(
 
 @pytest.mark.parametrize("instead", REPEATABLE)
 def test_what_the_server_says_it_has_not_done_is_done_again_without_a_look(
-    api: FakeApi, client: Client, instead: Lost
+    api: FakeApi, client: Client, instead: Losing
 ) -> None:
     api.faults.extend([Fault(instead), Fault(instead)])
     assert add(client).ours
@@ -137,7 +138,7 @@ def test_a_dead_api_ends_after_two_minutes_with_doubt_about_the_record(
     api.is_dead = True
     with pytest.raises(AlidnsError) as caught:
         add(client)
-    assert caught.value.code == "no reply"
+    assert caught.value.code == Lost.NO_REPLY
     assert caught.value.maybe_done
     assert PATIENCE <= api.clock.elapsed < PATIENCE + 30
     assert len(api.calls) < 60
@@ -206,7 +207,7 @@ def test_deleting_takes_one_call(api: FakeApi, client: Client) -> None:
 @pytest.mark.parametrize("instead", [*UNCLEAR, *REPEATABLE])
 @pytest.mark.parametrize("acted", [False, True], ids=["before", "after"])
 def test_a_delete_whose_reply_was_lost_is_repeated(
-    api: FakeApi, client: Client, instead: Lost, acted: bool
+    api: FakeApi, client: Client, instead: Losing, acted: bool
 ) -> None:
     record, other = api.add(ZONE, RR, VALUE), api.add(ZONE, RR, "a stranger's")
     api.faults.append(Fault(instead, acted))
@@ -255,7 +256,7 @@ def test_deletes_that_follow_when_the_api_was_given_up_cost_no_call(
     for number in range(50):
         with pytest.raises(AlidnsError) as caught:
             client.delete(ZONE, str(number), effort)
-        assert caught.value.code == "no reply"
+        assert caught.value.code == Lost.NO_REPLY
     assert len(api.calls) < 10
     assert api.clock.elapsed < 40
 

@@ -11,7 +11,8 @@ import pytest
 from certbot import errors
 
 from certbot_dns_aliyun.credentials import default_chain, kinds, library
-from certbot_dns_aliyun.errors import AlidnsError
+from certbot_dns_aliyun.errors import AlidnsError, NotCalled
+from certbot_dns_aliyun.unanswered import Lost
 from tests.unit import fake_library
 from tests.unit.fake_library import Provider
 from tests.unit.fake_time import Clock
@@ -59,13 +60,13 @@ def test_without_the_library_its_command_is_told_once() -> None:
 
 
 def test_a_moments_trouble_does_not_break_the_chain(on_ecs: Provider) -> None:
-    on_ecs.instead = [AlidnsError("credentials not yet"), AlidnsError("no reply")]
+    on_ecs.instead = [AlidnsError(NotCalled.CREDENTIALS_NOT_YET), AlidnsError(Lost.NO_REPLY)]
     assert default_chain.find().get().key_id
     assert on_ecs.fetched == 3
 
 
 def test_a_machine_that_is_no_instance_is_asked_once(on_ecs: Provider) -> None:
-    on_ecs.instead = [AlidnsError("not on ECS") for _ in range(9)]
+    on_ecs.instead = [AlidnsError(NotCalled.NOT_ON_ECS) for _ in range(9)]
     with pytest.raises(errors.PluginError, match="no ECS instance"):
         default_chain.find()
     assert on_ecs.fetched == 1
@@ -93,7 +94,7 @@ def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("homeless")
 def test_a_user_without_a_home_is_told_what_was_tried(on_ecs: Provider) -> None:
-    on_ecs.instead = [AlidnsError("not on ECS")]
+    on_ecs.instead = [AlidnsError(NotCalled.NOT_ON_ECS)]
     with pytest.raises(errors.PluginError) as caught:
         default_chain.find()
     assert "no home folder for ~/.aliyun/config.json" in str(caught.value)
@@ -132,7 +133,7 @@ def test_a_file_that_others_can_write_is_passed_over(on_ecs: Provider, tmp_path:
     config.parent.mkdir()
     config.touch()
     config.chmod(0o666)
-    on_ecs.instead = [AlidnsError("not on ECS")]
+    on_ecs.instead = [AlidnsError(NotCalled.NOT_ON_ECS)]
     with pytest.raises(errors.PluginError) as caught:
         default_chain.find()
     assert f"{config} can be written by others" in str(caught.value)
@@ -146,7 +147,7 @@ def test_what_no_call_can_carry_is_no_key(
 ) -> None:
     for each in ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN"):
         monkeypatch.setenv(f"ALIBABA_CLOUD_{each}", value if each == name else "x")
-    on_ecs.instead = [AlidnsError("not on ECS")]
+    on_ecs.instead = [AlidnsError(NotCalled.NOT_ON_ECS)]
     with pytest.raises(errors.PluginError, match="a character that no key has"):
         default_chain.find()
 

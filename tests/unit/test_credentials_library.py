@@ -17,10 +17,10 @@ import pytest
 from certbot_dns_aliyun.alidns.client import Client
 from certbot_dns_aliyun.credentials import library
 from certbot_dns_aliyun.credentials.library import LibrarySource
-from certbot_dns_aliyun.errors import AlidnsError, Verdict
+from certbot_dns_aliyun.errors import AlidnsError, Code, NotCalled, Verdict
 from certbot_dns_aliyun.https import Reply
 from certbot_dns_aliyun.retrying import PATIENCE, Effort
-from certbot_dns_aliyun.unanswered import NotSent, NotSentError
+from certbot_dns_aliyun.unanswered import Lost, NotSent, NotSentError
 from tests.unit import fake_library
 from tests.unit.fake_api import FakeApi, Fault, error
 from tests.unit.fake_library import Provider
@@ -43,7 +43,7 @@ def source(provider: Provider) -> LibrarySource:
     return LibrarySource(provider.make, "the role of the tests")
 
 
-def failing(code: str = "no reply") -> AlidnsError:
+def failing(code: Code = Lost.NO_REPLY) -> AlidnsError:
     return AlidnsError(code, host="sts.aliyuncs.com")
 
 
@@ -175,9 +175,11 @@ def test_a_library_of_another_release_is_told_as_such(modules: ModuleType) -> No
         library.providers()
 
 
-@pytest.mark.parametrize("code", ["no reply", "connection lost", "credentials not yet"])
+@pytest.mark.parametrize(
+    "code", [Lost.NO_REPLY, Lost.CONNECTION_LOST, NotCalled.CREDENTIALS_NOT_YET]
+)
 def test_a_lost_reply_of_sts_leaves_no_doubt_about_records(
-    provider: Provider, source: LibrarySource, code: str
+    provider: Provider, source: LibrarySource, code: Code
 ) -> None:
     provider.instead = [failing(code)]
     error = refusal(source)

@@ -12,12 +12,15 @@ from certbot_dns_aliyun.errors import (
     MEANINGS,
     PASSING,
     AlidnsError,
+    Code,
+    NotCalled,
     Verdict,
     clean_code,
     clean_request_id,
     meaning_of,
     sentence,
 )
+from certbot_dns_aliyun.unanswered import Lost, NotSent
 
 WHAT = "The TXT record _acme-challenge.example.com could not be added"
 
@@ -107,10 +110,10 @@ def test_an_unknown_code_is_judged_by_what_it_resembles(
 
 
 def test_what_may_have_been_done_is_told_apart_from_what_was_not() -> None:
-    assert AlidnsError("connection lost").maybe_done
-    assert AlidnsError("no reply").maybe_done
+    assert AlidnsError(Lost.CONNECTION_LOST).maybe_done
+    assert AlidnsError(Lost.NO_REPLY).maybe_done
     assert AlidnsError("InternalError", status=500).maybe_done
-    assert not AlidnsError("no connection").maybe_done
+    assert not AlidnsError(NotSent.NO_CONNECTION).maybe_done
     assert not AlidnsError("Throttling.User").maybe_done
     assert not AlidnsError("LastOperationNotFinished").maybe_done
 
@@ -137,7 +140,7 @@ def test_no_other_verdict_is_retried() -> None:
     assert not permanent & PASSING
 
 
-def error_of(code: str) -> AlidnsError:
+def error_of(code: Code) -> AlidnsError:
     return AlidnsError(
         code,
         "AddDomainRecord",
@@ -152,7 +155,7 @@ def error_of(code: str) -> AlidnsError:
 
 
 @pytest.mark.parametrize("code", [*MEANINGS, "Brandnew", "Throttling.New"])
-def test_each_code_makes_one_whole_sentence(code: str) -> None:
+def test_each_code_makes_one_whole_sentence(code: Code) -> None:
     text = sentence(WHAT, error_of(code))
     assert text.startswith(f"{WHAT}: ")
     assert not re.search(r"[{}]|None", text)
@@ -166,13 +169,19 @@ def test_each_code_makes_one_whole_sentence(code: str) -> None:
     assert len(text[len(WHAT) :].split("; ")) >= 2
 
 
-@pytest.mark.parametrize("code", [code for code in MEANINGS if " " not in code])
+@pytest.mark.parametrize("code", [code for code in MEANINGS if isinstance(code, str)])
 def test_a_sentence_names_the_code_and_the_request_for_the_support(code: str) -> None:
     assert f"({code}, request id 0D5E-1)" in sentence(WHAT, error_of(code))
 
 
+@pytest.mark.parametrize("code", [code for code in MEANINGS if not isinstance(code, str)])
+def test_what_we_call_a_failure_is_no_code_of_the_api(code: NotCalled | NotSent | Lost) -> None:
+    assert "(request id 0D5E-1)" in sentence(WHAT, error_of(code))
+    assert meaning_of(code.value, 400) != MEANINGS[code], "a server said it"
+
+
 @pytest.mark.parametrize("code", [*MEANINGS, "Brandnew"])
-def test_a_sentence_reads_well_where_nothing_more_is_known(code: str) -> None:
+def test_a_sentence_reads_well_where_nothing_more_is_known(code: Code) -> None:
     known = {"host": "h.example", "zone": "z.example", "origin": "credentials.ini"}
     text = sentence(WHAT, AlidnsError(code, "AddDomainRecord", **known))
     assert not re.search(r"[{}]|None|\(\)|\( | ,| ;| \.|  ", text)
@@ -188,7 +197,7 @@ def test_a_wrong_clock_is_told_by_how_much() -> None:
 
 
 def test_an_unreachable_host_is_told_with_its_port() -> None:
-    text = sentence(WHAT, AlidnsError("no connection", host="api.example:8443"))
+    text = sentence(WHAT, AlidnsError(NotSent.NO_CONNECTION, host="api.example:8443"))
     assert "api.example cannot be reached on port 8443" in text
 
 
@@ -200,8 +209,11 @@ def test_what_comes_over_the_wire_cannot_dress_up_as_a_sentence(text: object) ->
     assert sentence(WHAT, AlidnsError(code, request_id=request_id)).endswith(".")
 
 
-@given(code=st.text(), status=st.integers(0, 999))
-def test_every_code_and_status_has_a_meaning(code: str, status: int) -> None:
+@given(
+    code=st.one_of(st.text(), *map(st.sampled_from, (NotCalled, NotSent, Lost))),
+    status=st.integers(0, 999),
+)
+def test_every_code_and_status_has_a_meaning(code: Code, status: int) -> None:
     meaning = meaning_of(code, status)
     assert isinstance(meaning.verdict, Verdict)
     assert meaning.reason

@@ -6,13 +6,14 @@ import threading
 
 import pytest
 
-from certbot_dns_aliyun.errors import AlidnsError
+from certbot_dns_aliyun.errors import AlidnsError, NotCalled
 from certbot_dns_aliyun.retrying import PATIENCE, PROBE, Effort
+from certbot_dns_aliyun.unanswered import NotSent
 from tests.unit.fake_time import Clock
 
 HOST = "alidns.aliyuncs.com"
-DEAD = AlidnsError("no connection", "AddDomainRecord", host=HOST, zone="example.com")
-NO_KEY = AlidnsError("credentials not yet", origin="the RAM role web")
+DEAD = AlidnsError(NotSent.NO_CONNECTION, "AddDomainRecord", host=HOST, zone="example.com")
+NO_KEY = AlidnsError(NotCalled.CREDENTIALS_NOT_YET, origin="the RAM role web")
 BUSY = AlidnsError("LastOperationNotFinished", "AddDomainRecord", host=HOST, zone="example.com")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from certbot_dns_aliyun.credentials.safe_file import ensure_safe
-from certbot_dns_aliyun.errors import AlidnsError
+from certbot_dns_aliyun.errors import AlidnsError, NotCalled
 
 #: A user and a group that are neither root nor those of the tests.
 SOMEBODY = 54321
@@ -34,7 +34,7 @@ def path(tmp_path: Path) -> Path:
 def refusal(path: Path) -> str:
     with pytest.raises(AlidnsError) as caught:
         ensure_safe(str(path))
-    assert caught.value.code == "unsafe file"
+    assert caught.value.code == NotCalled.UNSAFE_FILE
     return caught.value.detail
 
 

@@ -13,12 +13,13 @@ from certbot import errors
 
 from certbot_dns_aliyun import run as run_module
 from certbot_dns_aliyun.diagnosis.refusal import Refusal
-from certbot_dns_aliyun.errors import AlidnsError
+from certbot_dns_aliyun.errors import AlidnsError, NotCalled
 from certbot_dns_aliyun.propagation import wait
 from certbot_dns_aliyun.propagation.live_line import LiveLine
 from certbot_dns_aliyun.propagation.watch import Limits
 from certbot_dns_aliyun.refusals import OneNameError
 from certbot_dns_aliyun.run import Run
+from certbot_dns_aliyun.unanswered import Lost, NotSent
 from tests.unit.fake_api import FakeApi, Fault, error, no_reply
 from tests.unit.parts import journals, settings
 from tests.unit.test_run import FakeDns, at_esa
@@ -35,7 +36,7 @@ ONE_NAMES = (
     "QuotaExceeded.Record",
     "DomainRecordLocked",
     "NeverHeardOf",
-    "no account",
+    NotCalled.NO_ACCOUNT,
 )
 NOT_ONE_NAMES = (
     "Throttling.User",
@@ -46,12 +47,12 @@ NOT_ONE_NAMES = (
     "SignatureDoesNotMatch",
     "InvalidTimeStamp.Expired",
     "MissingSecurityToken",
-    "no reply",
-    "no connection",
-    "certificate refused",
-    "proxy refused",
-    "no credentials",
-    "called off",
+    Lost.NO_REPLY,
+    NotSent.NO_CONNECTION,
+    NotSent.CERTIFICATE_REFUSED,
+    NotSent.PROXY_REFUSED,
+    NotCalled.NO_CREDENTIALS,
+    NotCalled.CALLED_OFF,
 )
 
 

@@ -14,7 +14,7 @@ from certbot import errors, interfaces
 from certbot.plugins import dns_common
 
 from certbot_dns_aliyun.legible import legible, legible_errors, log_legibly
-from certbot_dns_aliyun.names import normal
+from certbot_dns_aliyun.names import normalize
 
 if TYPE_CHECKING:
     from acme import challenges
@@ -217,7 +217,7 @@ def _record(achall: achallenges.AnnotatedChallenge) -> tuple[str, str, str]:
     # Certbot 5 has `identifier`, and warns of `domain`; before, there is `domain` alone.
     identifier = getattr(achall, "identifier", None)
     domain: str = identifier.value if identifier else achall.domain
-    name = normal(achall.validation_domain_name(domain))
+    name = normalize(achall.validation_domain_name(domain))
     return domain, name, achall.validation(achall.account_key)
 
 

@@ -16,7 +16,7 @@ _A_LABEL = "xn--"
 _JOINERS = {0x200C: None, 0x200D: None}
 
 
-def normal(name: str) -> str:
+def normalize(name: str) -> str:
     """Give a name in lower case and without a final dot."""
     return name.rstrip(".").lower()
 

@@ -148,7 +148,7 @@ class Run:
 
         :raises OneNameError: if that is so of all of them
         """
-        if self._left_out and not self._open_ledger().present():
+        if self._left_out and not self._open_ledger().added():
             raise next(iter(self._left_out.values()))
         for error in self._left_out.values():
             go_on_without(error)
@@ -201,7 +201,7 @@ class Run:
         limits = Limits(longest, blind, 0.0 if alidns_alone else _OTHER_PROVIDERS)
         self._watches = wait_until_served(
             self._dns,
-            self._open_ledger().present(),
+            self._open_ledger().added(),
             limits,
             LiveLine(not quiet),
             self._allows_subset,

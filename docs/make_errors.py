@@ -512,7 +512,7 @@ FILLED_IN = {
     "cap.size": "<number>",
     "len(watch.complete)": "<number>",
     "_by_hand(entry)": "",
-    "zone if place.is_foreign else ''": "",
+    "zone if place.is_elsewhere else ''": "",
     "error.because()[0]": "<reason>",
     "or_else": "raise --dns-aliyun-wait-limit",
     "TARGETS": "delegation_targets",

@@ -129,7 +129,7 @@ class _Trial:
 
     def _wait(self) -> None:
         options, since = self._options, time.monotonic()
-        served = self._ledger.present()
+        served = self._ledger.added()
         if not served:
             return
         if options.wait_for == "nothing":

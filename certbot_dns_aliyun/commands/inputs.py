@@ -10,7 +10,7 @@ from certbot.compat import misc
 
 from certbot_dns_aliyun.credentials import settings as credentials
 from certbot_dns_aliyun.credentials.settings import Settings
-from certbot_dns_aliyun.names import is_possible, normal, to_ascii
+from certbot_dns_aliyun.names import is_possible, normalize, to_ascii
 from certbot_dns_aliyun.propagation.discovery import parse_servers
 from certbot_dns_aliyun.propagation.public_dns import PublicDns
 from certbot_dns_aliyun.propagation.question import NameServer
@@ -39,7 +39,7 @@ def name_of(text: str) -> str:
     :raises UsageError: if it is none
     """
     try:
-        name = normal(to_ascii(text))
+        name = normalize(to_ascii(text))
     except UnicodeError:
         name = ""
     if not _DOMAIN.fullmatch(name) or not is_possible(_VALIDATION + name):

@@ -112,7 +112,7 @@ def check_place(name: Name, dns: PublicDns, findings: Findings) -> None:
     result = Result.OK
     if place.zone is None:
         result, text = Result.WARNING, why_unknown(place)
-    elif place.is_foreign:
+    elif place.is_elsewhere:
         servers = ", ".join(sorted({server.name for server in place.servers}))
         result = Result.WARNING
         text = (

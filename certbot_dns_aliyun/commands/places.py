@@ -43,5 +43,5 @@ def possible_place(dns: PublicDns, name: str) -> Place:
 
 def _likeliest(places: Sequence[Place]) -> Place:
     """Where a wildcard's CNAME answers, the name itself is a place as well as its target."""
-    ours = [place for place in places if place.zone and not place.is_foreign]
+    ours = [place for place in places if place.zone and not place.is_elsewhere]
     return ours[0] if ours else places[0]

@@ -72,7 +72,7 @@ def _look_up(names: list[str], resolvers: str) -> _Found:
                 found.problems.append(str(error))
                 continue
             found.zones.append(str(place.zone))
-            if place.is_foreign:
+            if place.is_elsewhere:
                 servers = ", ".join(sorted({server.name for server in place.servers}))
                 found.notes.append(
                     f"None of the name servers of {place.zone} ({servers}) looks like one of "

@@ -102,8 +102,8 @@ class _Search:
         self.problems: list[str] = []
         self._clients = Clients(inputs.settings(options.credentials))
         self._made_before = time.time() - options.older_than * _DAY
-        lines = Journal.listed(inputs.folder(options.config_dir, "config"))
-        self._in_use = {(full_name(line.rr, line.zone), line.value) for line in lines}
+        keys = Journal.listed(inputs.folder(options.config_dir, "config"))
+        self._in_use = {(full_name(key.rr, key.zone), key.value) for key in keys}
         self._zones: dict[str, _Zone] = {}
         self._lock = threading.Lock()
 

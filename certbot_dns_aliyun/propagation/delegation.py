@@ -85,7 +85,7 @@ class Place:
         return len(self.chain) > 1
 
     @property
-    def is_foreign(self) -> bool:
+    def is_elsewhere(self) -> bool:
         """Whether no name server of the zone looks like one of Alibaba Cloud DNS."""
         return bool(self.servers) and not any(server.is_alidns for server in self.servers)
 

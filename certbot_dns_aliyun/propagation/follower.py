@@ -307,18 +307,18 @@ class Follower:
             more = max(_DISAGREEMENT * more, 1)
         more = -(-more >> 2 * self._restraint)  # rounded up
         # Where one of them is known to be late, few questions mostly show that.
-        at_once = min(more, _MANY) if self.contact.disagrees else more
+        burst = min(more, _MANY) if self.contact.disagrees else more
         while more > 0:
             names = list(self._wanted)
-            some = random.sample(names, len(names)) * (at_once // len(names) + 1)
-            denied, answered = await self._ask(some[:at_once])
+            some = random.sample(names, len(names)) * (burst // len(names) + 1)
+            denied, answered = await self._ask(some[:burst])
             if denied:
                 return True
-            if 2 * answered >= at_once:
-                more, at_once = more - at_once, 2 * at_once
+            if 2 * answered >= burst:
+                more, burst = more - burst, 2 * burst
             else:
                 await asyncio.sleep(max(_RESTRAINED[self._restraint][1], _SHORTEST_PAUSE))
-                at_once = max(at_once >> 2, 1)
+                burst = max(burst >> 2, 1)
         self.is_complete, self.complete_at = True, self._clock.now()
         self.sampled_at = time.monotonic()
         self._changed()

@@ -174,7 +174,7 @@ class ZoneWatch:
         return all(follower.authoritative_at is None for follower in self.followers)
 
     @property
-    def is_foreign(self) -> bool:
+    def is_elsewhere(self) -> bool:
         """Whether no name server looks like one of Alibaba Cloud DNS, and nobody said it is one."""
         return self._second_opinion is not None and not any(s.is_alidns for s in self.servers)
 
@@ -184,7 +184,7 @@ class ZoneWatch:
 
         Whoever the domain has moved to could else hold a renewal as long as the limit allows.
         """
-        doubts = self.added_to or self.is_foreign or self._is_surely_capped()
+        doubts = self.added_to or self.is_elsewhere or self._is_surely_capped()
         return bool(doubts) and not self.complete
 
     @property

@@ -32,7 +32,7 @@ def notices(watch: ZoneWatch, waited: float, ended: bool, limits: Limits) -> Ite
         )
     if waited < _DOUBT_AFTER or watch.is_blind:
         return
-    if watch.is_foreign and not watch.complete:
+    if watch.is_elsewhere and not watch.complete:
         yield (
             f"None of the name servers of {watch.zone} ({_names(watch.servers)}) looks like one of "
             "Alibaba Cloud DNS (such as dns1.hichina.com or ns1.alidns.com): if the domain is "
@@ -123,7 +123,7 @@ def _unserved(watch: ZoneWatch, name: str, waited: float) -> OneNameError:
             "there, and if several names lead there by CNAME, give each a target of its own."
         )
     or_else = "raise --dns-aliyun-wait-limit"
-    if watch.is_foreign:
+    if watch.is_elsewhere:
         or_else = "name these by --dns-aliyun-name-servers if they are its own"
     return OneNameError(
         f"The TXT record {name} was added, but no name server of {watch.zone} "

@@ -37,7 +37,7 @@ _EVENTS = frozenset({"add", "try", "added", "gone", "told"})
 
 
 @dataclass(frozen=True)
-class Line:
+class RecordKey:
     """A record, as the journal knows it."""
 
     zone: str
@@ -83,7 +83,7 @@ class Journal:
         self._lock = threading.Lock()
         self._file: int | None = None
         self._writable = True
-        self._open: dict[Line, Known] = {}
+        self._open: dict[RecordKey, Known] = {}
 
     @classmethod
     def of_this_run(cls, folder: Folder) -> Journal:
@@ -104,10 +104,10 @@ class Journal:
                 yield journal
 
     @classmethod
-    def listed(cls, config_dir: str) -> set[Line]:
+    def listed(cls, config_dir: str) -> set[RecordKey]:
         """Give what journals list, of runs that go on or have ended; touches none of them."""
         folder = Folder(config_dir)
-        lines: set[Line] = set()
+        keys: set[RecordKey] = set()
         with contextlib.suppress(OSError, UntrustedError):
             for name in folder.journals():
                 journal = cls(folder, name)
@@ -117,46 +117,46 @@ class Journal:
                         journal._read(file)
                     finally:
                         os.close(file)
-                lines.update(journal._open)
-        return lines
+                keys.update(journal._open)
+        return keys
 
-    def adding(self, lines: Mapping[Line, str], zone_is_known: bool = True) -> None:
+    def adding(self, keys: Mapping[RecordKey, str], zone_is_known: bool = True) -> None:
         """Note records before they are added; returns when that is safely on disk.
 
-        :param lines: each with what tells the account of its access key from others
+        :param keys: each with what tells the account of its access key from others
         :param zone_is_known: whether public DNS names the zone; else it may not even exist
         """
         with self._lock:
-            new = [line for line in lines if line not in self._open]
-            self._open.update((line, Known(lines[line], zone_is_known)) for line in new)
+            new = [key for key in keys if key not in self._open]
+            self._open.update((key, Known(keys[key], zone_is_known)) for key in new)
             self._write("add" if zone_is_known else "try", new, sync=True)
 
-    def added(self, line: Line, record_id: str | None) -> None:
+    def added(self, key: RecordKey, record_id: str | None) -> None:
         """Note the id of a record that was added."""
         with self._lock:
-            known = self._open.setdefault(line, Known())
+            known = self._open.setdefault(key, Known())
             known.record_id, known.zone_is_known = record_id, True
-            self._write("added", [line])
+            self._write("added", [key])
 
-    def gone(self, line: Line) -> None:
+    def gone(self, key: RecordKey) -> None:
         """Note that there is nothing of ours (any more)."""
         with self._lock:
-            if line in self._open:
-                self._write("gone", [line])
-                del self._open[line]
+            if key in self._open:
+                self._write("gone", [key])
+                del self._open[key]
 
-    def told(self, line: Line) -> None:
+    def told(self, key: RecordKey) -> None:
         """Note that the user was told that a record may be left."""
         with self._lock:
-            self._open[line].tellings += 1
-            self._write("told", [line])
+            self._open[key].tellings += 1
+            self._write("told", [key])
 
     def is_of(self, known: Known, owner: str) -> bool:
         """Tell whether it was surely this account that was to add a record of an earlier run."""
         return bool(owner) and known.owner == self._folder.mark(owner.encode())
 
     @property
-    def open_lines(self) -> dict[Line, Known]:
+    def open_records(self) -> dict[RecordKey, Known]:
         """What may be in the zones."""
         with self._lock:
             return dict(self._open)
@@ -186,15 +186,15 @@ class Journal:
             except (OSError, UntrustedError) as error:
                 logger.debug("%s: %s", self.path, error)
 
-    def _write(self, event: str, lines: list[Line], sync: bool = False) -> None:
-        if not lines or not self._writable:
+    def _write(self, event: str, keys: list[RecordKey], sync: bool = False) -> None:
+        if not keys or not self._writable:
             return
         try:
             is_new = self._file is None
             if self._file is None:
                 self._living.add(self.path)
                 self._file = self._folder.create(self.path.name)
-            text = b"".join(self._marked(event, line) for line in lines)
+            text = b"".join(self._marked(event, key) for key in keys)
             if os.write(self._file, text) < len(text):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if sync:
@@ -218,9 +218,9 @@ class Journal:
                 error,
             )
 
-    def _marked(self, event: str, line: Line) -> bytes:
-        known = self._open[line]
-        entry: dict[str, object] = {event: [line.zone, line.rr, line.value]}
+    def _marked(self, event: str, key: RecordKey) -> bytes:
+        known = self._open[key]
+        entry: dict[str, object] = {event: [key.zone, key.rr, key.value]}
         if event in ("add", "try"):
             entry["owner"] = self._folder.mark(known.owner.encode()) if known.owner else ""
         elif event == "added":
@@ -282,11 +282,11 @@ class Journal:
         except (ValueError, TypeError, AttributeError, RecursionError):
             self._is_damaged = True
             return
-        line = Line(zone, rr, value)
+        key = RecordKey(zone, rr, value)
         if event == "gone":
-            self._open.pop(line, None)
+            self._open.pop(key, None)
             return
-        known = self._open.setdefault(line, Known())
+        known = self._open.setdefault(key, Known())
         if event in ("add", "try"):
             known.owner, known.zone_is_known = owner, event == "add"
         elif event == "added":

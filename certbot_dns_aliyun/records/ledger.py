@@ -27,7 +27,7 @@ from certbot_dns_aliyun.propagation.esa import refuse_esa
 from certbot_dns_aliyun.propagation.public_dns import Served
 from certbot_dns_aliyun.propagation.target import Use, is_meant, listed_use
 from certbot_dns_aliyun.records.folder import Folder
-from certbot_dns_aliyun.records.journal import Journal, Line
+from certbot_dns_aliyun.records.journal import Journal, RecordKey
 from certbot_dns_aliyun.records.recovery import Recovery
 from certbot_dns_aliyun.records.rule import Rule
 from certbot_dns_aliyun.records.words import by_hand, cannot_list
@@ -50,7 +50,7 @@ class State(Enum):
 
     NOT_THERE = "nothing of ours is in the zone"
     OURS = "we made it"
-    FOREIGN = "it was there before us"
+    PREEXISTING = "it was there before us"
     UNCLEAR = "we may have made it: the reply was lost"
 
 
@@ -86,9 +86,9 @@ class Entry:
         return resource_record(self.name, self.zone)
 
     @property
-    def line(self) -> Line:
-        """What the journal says of it."""
-        return Line(self.zone, self.rr, self.value)
+    def key(self) -> RecordKey:
+        """What the journal knows it by."""
+        return RecordKey(self.zone, self.rr, self.value)
 
 
 class Ledger:
@@ -119,7 +119,7 @@ class Ledger:
         self._notify = notify
         self._folder = Folder(config_dir)
         self._journal = Journal.of_this_run(self._folder)
-        self._planned: set[Line] = set()
+        self._planned: set[RecordKey] = set()
         self._lock = threading.Lock()
         self._entries: dict[tuple[str, str], Entry] = {}
         self._listed: dict[str, list[tuple[str, str, str]]] = {}
@@ -141,7 +141,7 @@ class Ledger:
                 if place.is_led:
                     self._rule.refuse_section(place, zone)
                 # A zone that looks like another provider's is most likely none of the account's.
-                if place.use and not place.use.unread and not place.is_foreign:
+                if place.use and not place.use.unread and not place.is_elsewhere:
                     self._rule.refuse_use(place, zone, place.use)
 
     def plan(self, records: Iterable[tuple[str, str]]) -> None:
@@ -150,13 +150,13 @@ class Ledger:
             with contextlib.suppress(BadChainError):  # of which the adding will tell
                 place = self._find_places(name)[0]
                 if place.zone:
-                    self._planned.add(Entry(place, value, zone=place.zone).line)
+                    self._planned.add(Entry(place, value, zone=place.zone).key)
         self._note_adding(self._planned)
 
     def close(self) -> list[str]:
         """End the run; returns a sentence about each record that nobody has removed."""
-        for line in list(self._planned):
-            self._journal.gone(line)
+        for key in list(self._planned):
+            self._journal.gone(key)
         self._journal.close()
         return [
             f"The TXT record {entry.name} = {entry.value} is left." + _by_hand(entry)
@@ -187,14 +187,14 @@ class Ledger:
         mine.added.set_result(mine.zone)
         return mine.zone
 
-    def present(self) -> list[Served]:
+    def added(self) -> list[Served]:
         """List the records that are in their zones."""
         with self._lock:
             entries = list(self._entries.values())
         return [
             Served(e.place, e.value, e.zone, e.added_at)
             for e in entries
-            if e.state in (State.OURS, State.FOREIGN)
+            if e.state in (State.OURS, State.PREEXISTING)
         ]
 
     def remove(self, name: str, value: str, effort: Effort) -> str | None:
@@ -266,15 +266,15 @@ class Ledger:
             entry.zone = zone
             try:
                 self._refuse_at(entry.place, zone, effort)
-                self._note_adding([entry.line], zone_is_known=zone == guess)
-                self._planned.discard(entry.line)
+                self._note_adding([entry.key], zone_is_known=zone == guess)
+                self._planned.discard(entry.key)
                 client = self._clients.client_for(zone)
                 added = client.add(zone, entry.rr, entry.value, effort)
             except AlidnsError as error:
                 if error.maybe_done:
                     entry.state = State.UNCLEAR
                 else:
-                    self._journal.gone(entry.line)
+                    self._journal.gone(entry.key)
                 refusals.append(error)
                 # What the key may not touch may be no zone at all, unless public DNS says it is.
                 if error.verdict is Verdict.NOT_HERE or (
@@ -287,11 +287,11 @@ class Ledger:
                 raise self._cannot_add(entry.place, [error]) from None
             entry.added_at = time.monotonic()
             entry.record_id = added.record_id
-            entry.state = State.OURS if added.ours else State.FOREIGN
+            entry.state = State.OURS if added.ours else State.PREEXISTING
             if added.ours:
-                self._journal.added(entry.line, added.record_id)
+                self._journal.added(entry.key, added.record_id)
             else:
-                self._journal.gone(entry.line)
+                self._journal.gone(entry.key)
             logger.debug("TXT record %s in zone %s: %s", entry.name, zone, entry.state.value)
             self._tell(entry.place, zone)
             return []
@@ -310,7 +310,7 @@ class Ledger:
             try:
                 self._rule.refuse_use(place, zone, self._use_of(place, zone, effort))
             except errors.PluginError:
-                if place.is_foreign:
+                if place.is_elsewhere:
                     self._records_of(zone, effort)  # who has no such zone says so instead
                 raise
 
@@ -358,24 +358,24 @@ class Ledger:
         zone = str(place.zone) if place.zone in unseen else unseen[-1]
         return type(error)(f"{error} {self._rule.way_out(place, zone)}")
 
-    def _note_adding(self, lines: Iterable[Line], zone_is_known: bool = True) -> None:
+    def _note_adding(self, keys: Iterable[RecordKey], zone_is_known: bool = True) -> None:
         self._journal.adding(
-            {line: self._clients.identity_for(line.zone) for line in lines}, zone_is_known
+            {key: self._clients.identity_for(key.zone) for key in keys}, zone_is_known
         )
 
     def _is_zone_of_the_world(self, place: Place) -> bool:
-        return not place.is_foreign or self._is_public_zone(str(place.zone), place.name)
+        return not place.is_elsewhere or self._is_public_zone(str(place.zone), place.name)
 
     def _remove(self, entry: Entry, effort: Effort) -> str | None:
         if not entry.added.done():
             wait([entry.added], _UNDER_WAY)
             if not entry.added.done():
                 entry.state = State.UNCLEAR
-        if entry.state in (State.NOT_THERE, State.FOREIGN):
+        if entry.state in (State.NOT_THERE, State.PREEXISTING):
             return None
         left = self._delete(entry, effort)
         if not left:
-            self._journal.gone(entry.line)
+            self._journal.gone(entry.key)
         return left
 
     def _delete(self, entry: Entry, effort: Effort) -> str | None:
@@ -438,7 +438,9 @@ def _cannot_add(place: Place, refusals: list[AlidnsError]) -> errors.PluginError
         )
     names = ", ".join(sorted({server.name for server in place.servers}))
     zone = f" to the zone {place.zone}, where public DNS has it (at {names})"
-    what = f"The TXT record {place.name} could not be added{zone if place.is_foreign else ''}{led}"
+    what = (
+        f"The TXT record {place.name} could not be added{zone if place.is_elsewhere else ''}{led}"
+    )
     by_hand = (
         f" Or remove the CNAME record at {place.chain[-2]}, if it is not meant to lead there."
         if led and not place.is_hearsay

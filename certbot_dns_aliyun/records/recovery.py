@@ -16,7 +16,7 @@ from certbot_dns_aliyun.accounts import Clients
 from certbot_dns_aliyun.errors import PASSING, AlidnsError, Verdict, sentence
 from certbot_dns_aliyun.names import full_name
 from certbot_dns_aliyun.records.folder import Folder
-from certbot_dns_aliyun.records.journal import Journal, Known, Line
+from certbot_dns_aliyun.records.journal import Journal, Known, RecordKey
 from certbot_dns_aliyun.records.words import by_hand, cannot_list
 from certbot_dns_aliyun.retrying import Effort
 
@@ -57,46 +57,46 @@ class Recovery:
         """Remove what the journals in a folder list, and tell what became of it."""
         for journal in Journal.abandoned(folder):
             under_way = []
-            for line, known in journal.open_lines.items():
-                if not self._see_to(journal, line, known):
-                    under_way.append((line, known))
+            for key, known in journal.open_records.items():
+                if not self._see_to(journal, key, known):
+                    under_way.append((key, known))
             if under_way:
                 self._effort.sleep(_SECOND_LOOK)
-            for line, known in under_way:
-                self._see_to(journal, line, known, again=True)
-            for line, known in journal.open_lines.items():
+            for key, known in under_way:
+                self._see_to(journal, key, known, again=True)
+            for key, known in journal.open_records.items():
                 if known.tellings >= _TELLINGS and journal.age > _FORGOTTEN:
-                    journal.gone(line)
+                    journal.gone(key)
             journal.close()
         self._tell()
 
-    def _see_to(self, journal: Journal, line: Line, known: Known, again: bool = False) -> bool:
+    def _see_to(self, journal: Journal, key: RecordKey, known: Known, again: bool = False) -> bool:
         """Remove one record, or say why not.
 
         :returns: False if it is to be looked for again: its adding may still be under way
         """
-        if line.zone in self._in_vain or self._has_to_end():
+        if key.zone in self._in_vain or self._has_to_end():
             self._postponed += 1
             return True
-        name = full_name(line.rr, line.zone)
-        what = f"The TXT record {name} = {line.value} of an earlier run"
+        name = full_name(key.rr, key.zone)
+        what = f"The TXT record {name} = {key.value} of an earlier run"
         try:
-            was_there = self._remove(journal, line, known)
+            was_there = self._remove(journal, key, known)
         except AlidnsError as error:
             if self._effort.called_off:
                 self._postponed += 1
-            elif self._never_was(journal, line, known, error):
-                journal.gone(line)
+            elif self._never_was(journal, key, known, error):
+                journal.gone(key)
             else:
-                self._warn(journal, line, known, sentence(f"{what} could not be removed", error))
+                self._warn(journal, key, known, sentence(f"{what} could not be removed", error))
             if error.verdict in PASSING:
-                self._in_vain.add(line.zone)
+                self._in_vain.add(key.zone)
             elif error.verdict in _OF_THE_ZONE:
-                self._refused[line.zone] = error
+                self._refused[key.zone] = error
             return True
         if was_there is None:
-            why = cannot_list(line.zone)
-            self._warn(journal, line, known, f"{what} may be left: {why}.")
+            why = cannot_list(key.zone)
+            self._warn(journal, key, known, f"{what} may be left: {why}.")
             return True
         may_come = not (was_there or known.record_id) and abs(journal.age) < _UNDER_WAY
         if may_come and not again:
@@ -104,47 +104,49 @@ class Recovery:
         if was_there:
             self._removed.append(name)
             logger.info("%s is removed", what)
-        journal.gone(line)
+        journal.gone(key)
         return True
 
     def _has_to_end(self) -> bool:
         return self._effort.called_off or time.monotonic() >= self._until
 
-    def _remove(self, journal: Journal, line: Line, known: Known) -> bool | None:
+    def _remove(self, journal: Journal, key: RecordKey, known: Known) -> bool | None:
         """Remove one record of a run that does no more.
 
         :returns: whether it was there; None if there is no telling
         """
-        if line.zone in self._refused:
-            raise self._refused[line.zone]
-        client = self._clients.client_for(line.zone)
-        found = client.find(line.zone, line.rr, line.value, self._effort)
-        if client.may_list(line.zone):
+        if key.zone in self._refused:
+            raise self._refused[key.zone]
+        client = self._clients.client_for(key.zone)
+        found = client.find(key.zone, key.rr, key.value, self._effort)
+        if client.may_list(key.zone):
             if found:
-                client.delete(line.zone, found, self._effort)
+                client.delete(key.zone, found, self._effort)
             return bool(found)
         if known.record_id:
-            if client.delete(line.zone, known.record_id, self._effort):
+            if client.delete(key.zone, known.record_id, self._effort):
                 return True
-            if journal.is_of(known, self._clients.identity_for(line.zone)):
+            if journal.is_of(known, self._clients.identity_for(key.zone)):
                 return False
         return None
 
-    def _never_was(self, journal: Journal, line: Line, known: Known, error: AlidnsError) -> bool:
+    def _never_was(
+        self, journal: Journal, key: RecordKey, known: Known, error: AlidnsError
+    ) -> bool:
         """Tell whether a zone that was only tried is none: the account that was asked says so."""
         return (
             error.verdict is Verdict.NOT_HERE
             and not known.zone_is_known
-            and journal.is_of(known, self._clients.identity_for(line.zone))
+            and journal.is_of(known, self._clients.identity_for(key.zone))
         )
 
-    def _warn(self, journal: Journal, line: Line, known: Known, left: str) -> None:
+    def _warn(self, journal: Journal, key: RecordKey, known: Known, left: str) -> None:
         if known.tellings >= _TELLINGS:
             logger.info("%s", left)
             return
         end = " This is not told again." if known.tellings + 1 == _TELLINGS else ""
-        logger.warning("%s%s%s", left, by_hand(line.zone, line.rr, known.record_id), end)
-        journal.told(line)
+        logger.warning("%s%s%s", left, by_hand(key.zone, key.rr, known.record_id), end)
+        journal.told(key)
 
     def _tell(self) -> None:
         names = list(dict.fromkeys(self._removed))

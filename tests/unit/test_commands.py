@@ -20,7 +20,7 @@ from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 from certbot_dns_aliyun.propagation.delegation import BadChainError, Place
 from certbot_dns_aliyun.propagation.question import NameServer
 from certbot_dns_aliyun.records.folder import Folder
-from certbot_dns_aliyun.records.journal import Journal, Line
+from certbot_dns_aliyun.records.journal import Journal, RecordKey
 from certbot_dns_aliyun.retrying import Effort
 from tests.unit.fake_api import KEY_ID, SECRET, FakeApi
 from tests.unit.parts import kill
@@ -95,8 +95,8 @@ def test_all_pages_are_listed_with_their_times(
 
 def test_what_any_journal_lists_is_in_use_and_no_journal_is_touched(tmp_path: Path) -> None:
     config_dir, folder = str(tmp_path), Folder(str(tmp_path))
-    mine, dead = (Line("example.com", rr, DIGEST) for rr in ("_acme-challenge", "b"))
-    gone = Line("example.com", "gone", DIGEST)
+    mine, dead = (RecordKey("example.com", rr, DIGEST) for rr in ("_acme-challenge", "b"))
+    gone = RecordKey("example.com", "gone", DIGEST)
     assert Journal.listed(config_dir) == set()
     living, killed = Journal.of_this_run(folder), Journal.of_this_run(folder)
     living.adding({mine: "", gone: ""})

@@ -39,7 +39,7 @@ def watch(
 def test_alidns_is_waited_for_as_long_as_the_option_says(clock: Clock) -> None:
     zone = watch(clock, [(ALIDNS, NEVER), (ALIDNS, NEVER)])
     assert zone.unserved
-    assert not zone.is_foreign
+    assert not zone.is_elsewhere
     assert 600 <= clock.elapsed < 605
 
 
@@ -48,7 +48,7 @@ def test_who_looks_foreign_is_waited_for_two_minutes(clock: Clock, name: str) ->
     """Alidns has many names, and serves a record within seconds; others might never do."""
     zone = watch(clock, [(name, NEVER), (name, NEVER)])
     assert zone.unserved
-    assert zone.is_foreign
+    assert zone.is_elsewhere
     assert 120 <= clock.elapsed < 125
 
 
@@ -58,7 +58,7 @@ def test_who_is_named_by_the_user_is_waited_for_as_long_as_the_option_says(clock
 
 
 def test_servers_that_the_user_named_are_beyond_doubt(clock: Clock) -> None:
-    assert not watch(clock, [(OTHER, 1.0)], second_opinion=None).is_foreign
+    assert not watch(clock, [(OTHER, 1.0)], second_opinion=None).is_elsewhere
 
 
 def test_alidns_under_a_customers_names_may_be_slow(clock: Clock) -> None:

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certbot_dns_aliyun.records.folder import Folder
-from certbot_dns_aliyun.records.journal import Journal, Line
+from certbot_dns_aliyun.records.journal import Journal, RecordKey
 from tests.unit.parts import digest, journals, kill
 
-A = Line("example.com", "_acme-challenge", digest("a"))
-B = Line("example.com", "@", digest("b"))
+A = RecordKey("example.com", "_acme-challenge", digest("a"))
+B = RecordKey("example.com", "@", digest("b"))
 
 
 def of_this_run(config_dir: Path) -> Journal:
@@ -28,13 +28,13 @@ def abandoned(config_dir: Path) -> list[Journal]:
     return list(Journal.abandoned(Folder(str(config_dir))))
 
 
-def ids(journal: Journal) -> dict[Line, str | None]:
-    return {line: known.record_id for line, known in journal.open_lines.items()}
+def ids(journal: Journal) -> dict[RecordKey, str | None]:
+    return {key: known.record_id for key, known in journal.open_records.items()}
 
 
-def open_lines(config_dir: Path) -> dict[Line, str | None]:
+def open_records(config_dir: Path) -> dict[RecordKey, str | None]:
     """What the next run finds; it lets go of the files again."""
-    found: dict[Line, str | None] = {}
+    found: dict[RecordKey, str | None] = {}
     for journal in abandoned(config_dir):
         found.update(ids(journal))
         kill(journal)
@@ -51,7 +51,7 @@ def killed_run(config_dir: Path) -> Journal:
 
 def test_a_killed_run_leaves_its_lines_with_the_ids_that_it_knew(tmp_path: Path) -> None:
     killed_run(tmp_path)
-    assert open_lines(tmp_path) == {A: "123", B: None}
+    assert open_records(tmp_path) == {A: "123", B: None}
 
 
 def test_what_is_gone_is_not_listed(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_what_is_gone_is_not_listed(tmp_path: Path) -> None:
     journal.adding({A: "", B: ""})
     journal.gone(A)
     kill(journal)
-    assert open_lines(tmp_path) == {B: None}
+    assert open_records(tmp_path) == {B: None}
 
 
 def test_a_line_is_on_disk_before_adding_returns(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_recovery_that_is_killed_goes_on_in_the_next_run(tmp_path: Path) -> No
     (first,) = abandoned(tmp_path)
     first.gone(A)
     kill(first)
-    assert open_lines(tmp_path) == {B: None}
+    assert open_records(tmp_path) == {B: None}
 
 
 def test_a_torn_last_line_does_not_take_the_others_with_it(
@@ -121,8 +121,8 @@ def test_a_torn_last_line_does_not_take_the_others_with_it(
         file.write(b'{"add": ["example.com", "_acme-ch')
     (journal,) = abandoned(tmp_path)
     assert ids(journal) == {A: "123", B: None}
-    for line in journal.open_lines:
-        journal.gone(line)
+    for key in journal.open_records:
+        journal.gone(key)
     journal.close()
     assert str(path) in caplog.text
     assert abandoned(tmp_path) == [], "it is read once"
@@ -135,7 +135,7 @@ def test_what_is_written_after_a_torn_line_can_be_read(tmp_path: Path) -> None:
     (journal,) = abandoned(tmp_path)
     journal.gone(A)
     kill(journal)
-    assert open_lines(tmp_path) == {B: None}
+    assert open_records(tmp_path) == {B: None}
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_what_nobody_with_the_secret_wrote_lists_nothing_and_is_set_aside(
         path = tmp_path / "dns-aliyun" / "x.journal"
     path.write_bytes(content)
     (journal,) = abandoned(tmp_path)
-    assert journal.open_lines == {}
+    assert journal.open_records == {}
     journal.close()
     assert str(path) in caplog.text
     assert abandoned(tmp_path) == []
@@ -198,7 +198,7 @@ def test_a_line_of_nonsense_counts_for_nothing_even_with_a_mark(
     text = json.dumps(entry).encode()
     journal.path.write_bytes(text + b" " + journal._folder.mark(text).encode() + b"\n")
     (found,) = abandoned(tmp_path)
-    assert found.open_lines == {}
+    assert found.open_records == {}
     found.close()
     assert not found.path.exists()
 
@@ -206,9 +206,9 @@ def test_a_line_of_nonsense_counts_for_nothing_even_with_a_mark(
 @pytest.mark.parametrize("value", ["v=spf1 include:example.net -all", "v=DMARC1; p=reject", "v"])
 def test_only_the_values_of_acme_are_ever_listed(tmp_path: Path, value: str) -> None:
     journal = of_this_run(tmp_path)
-    journal.adding({Line("example.com", "@", value): ""})
+    journal.adding({RecordKey("example.com", "@", value): ""})
     kill(journal)
-    assert open_lines(tmp_path) == {}
+    assert open_records(tmp_path) == {}
 
 
 def test_marks_of_another_host_prove_nothing(tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_marks_of_another_host_prove_nothing(tmp_path: Path) -> None:
         killed_run(config_dir)
     (theirs,), (ours,) = journals(there), journals(here)
     ours.write_bytes(theirs.read_bytes())
-    assert open_lines(here) == {}
+    assert open_records(here) == {}
 
 
 def by_somebody_else(path: Path) -> None:
@@ -307,9 +307,9 @@ def test_a_secret_that_others_could_know_proves_nothing_and_is_replaced(
     secret = tmp_path / "dns-aliyun" / "secret"
     old = secret.read_bytes()
     written(secret)
-    assert open_lines(tmp_path) == {}
+    assert open_records(tmp_path) == {}
     fresh = killed_run(tmp_path)
-    assert open_lines(tmp_path) == {A: "123", B: None}
+    assert open_records(tmp_path) == {A: "123", B: None}
     assert secret.read_bytes() != old
     assert stat.S_IMODE(secret.lstat().st_mode) == 0o600
     assert fresh.path.exists()
@@ -319,7 +319,7 @@ def test_a_secret_that_others_could_know_proves_nothing_and_is_replaced(
 def test_a_folder_that_was_opened_to_others_is_closed_again(tmp_path: Path, mode: int) -> None:
     folder = killed_run(tmp_path).path.parent
     folder.chmod(mode)
-    assert open_lines(tmp_path) == {A: "123", B: None}
+    assert open_records(tmp_path) == {A: "123", B: None}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
@@ -334,9 +334,9 @@ def test_a_folder_of_others_is_neither_read_nor_written(
     given_away(folder)
     assert abandoned(tmp_path) == []
     journal = of_this_run(tmp_path)
-    for line in (A, B):
-        journal.adding({line: ""})
-        journal.gone(line)
+    for key in (A, B):
+        journal.adding({key: ""})
+        journal.gone(key)
     journal.close()
     assert {path.name for path in folder.iterdir()} == files
     assert caplog.text.count("would be left behind") == 1
@@ -349,14 +349,14 @@ def test_who_owns_the_config_folder_is_trusted(tmp_path: Path) -> None:
     path = killed_run(tmp_path).path
     for each in (tmp_path, path.parent, *path.parent.iterdir()):
         os.chown(each, 911, 911)
-    assert open_lines(tmp_path) == {A: "123", B: None}
+    assert open_records(tmp_path) == {A: "123", B: None}
 
 
 def test_the_config_folder_may_be_a_link(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "etc").symlink_to("data")
     killed_run(tmp_path / "etc")
-    assert open_lines(tmp_path / "etc") == {A: "123", B: None}
+    assert open_records(tmp_path / "etc") == {A: "123", B: None}
 
 
 def test_work_is_bounded_whatever_lies_in_the_folder(tmp_path: Path) -> None:
@@ -376,7 +376,7 @@ def test_of_a_huge_file_only_the_beginning_is_read(tmp_path: Path) -> None:
     with path.open("ab") as file:
         file.write(line * (5 * 1024 * 1024 // len(line)))
     (journal,) = abandoned(tmp_path)
-    assert set(journal.open_lines) == {A, B}
+    assert set(journal.open_records) == {A, B}
     kill(journal)
 
 
@@ -397,10 +397,10 @@ def test_where_it_cannot_be_written_a_warning_says_so_once(
 ) -> None:
     (tmp_path / "dns-aliyun").write_text("a file in the folder's place", encoding="utf-8")
     journal = of_this_run(tmp_path)
-    for line in (A, B):
-        journal.adding({line: ""})
-        journal.added(line, "1")
-        journal.gone(line)
+    for key in (A, B):
+        journal.adding({key: ""})
+        journal.added(key, "1")
+        journal.gone(key)
     journal.close()
     assert len(caplog.records) == 1
     assert "journal" in caplog.text
@@ -420,38 +420,40 @@ def test_a_full_disk_is_told_and_does_not_stop_the_run(
     journal.close()
 
 
-lines = st.builds(
-    Line,
+keys = st.builds(
+    RecordKey,
     st.sampled_from(["example.com", "xn--fsqu00a.com"]),
     st.sampled_from(["@", "_acme-challenge"]),
     st.sampled_from("abc").map(digest),
 )
 events = st.lists(
     st.tuples(
-        st.sampled_from(["adding", "added", "gone"]), lines, st.integers(0, 10**32 - 1).map(str)
+        st.sampled_from(["adding", "added", "gone"]),
+        keys,
+        st.integers(0, 10**32 - 1).map(str),
     )
 )
 
 
 @given(events=events, cut=st.integers(0, 2000))
 def test_a_kill_at_any_byte_leaves_a_state_that_the_run_was_in(
-    tmp_path_factory: pytest.TempPathFactory, events: list[tuple[str, Line, str]], cut: int
+    tmp_path_factory: pytest.TempPathFactory, events: list[tuple[str, RecordKey, str]], cut: int
 ) -> None:
     config_dir = tmp_path_factory.mktemp("work")
     journal = of_this_run(config_dir)
     states = [ids(journal)]
-    for event, line, record_id in events:
+    for event, key, record_id in events:
         if event == "adding":
-            journal.adding({line: ""})
+            journal.adding({key: ""})
         elif event == "added":
-            journal.added(line, record_id)
+            journal.added(key, record_id)
         else:
-            journal.gone(line)
+            journal.gone(key)
         states.append(ids(journal))
     kill(journal)
     for path in journals(config_dir):
         os.truncate(path, min(cut, path.stat().st_size))
-    assert open_lines(config_dir) in states
+    assert open_records(config_dir) in states
 
 
 @given(content=st.one_of(st.binary(), st.lists(st.text(max_size=30)).map("\n".join)))

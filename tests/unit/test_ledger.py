@@ -90,7 +90,7 @@ def test_an_account_without_any_zone_of_the_name_is_told_in_one_sentence(
     sentence = refusal(ledger, "_acme-challenge.example.org")
     assert "example.org" in sentence.replace("_acme-challenge.example.org", "")
     assert "InvalidDomainName.NoExist" in sentence
-    assert ledger.present() == []
+    assert ledger.added() == []
     assert ledger.close() == []
 
 
@@ -200,7 +200,7 @@ def test_once_the_api_has_refused_every_zone_the_resolver_is_asked(
     ledger = led_by_the_resolver(tmp_path, NAME, *between, TARGET)
     assert ledger.add(NAME, VALUE, Effort()) == "validation.example"
     assert [(r.rr, r.value) for r in api.zones["validation.example"]] == [("example-com", VALUE)]
-    assert [served.place.name for served in ledger.present()] == [TARGET]
+    assert [served.place.name for served in ledger.added()] == [TARGET]
     ledger.remove(NAME, VALUE, Effort())
     assert api.values("validation.example") == []
 
@@ -257,7 +257,7 @@ def test_two_values_at_one_name_are_two_records(api: FakeApi, ledger: Ledger) ->
     for value in ("a", "b"):
         ledger.add(NAME, value, Effort())
     assert api.values("example.com") == ["a", "b"]
-    assert {served.value for served in ledger.present()} == {"a", "b"}
+    assert {served.value for served in ledger.added()} == {"a", "b"}
     ledger.remove(NAME, "a", Effort())
     assert api.values("example.com") == ["b"]
 
@@ -285,7 +285,7 @@ def test_a_second_user_shares_the_failure_of_the_first(api: FakeApi, ledger: Led
 def test_a_value_that_was_there_before_stays(api: FakeApi, ledger: Ledger) -> None:
     theirs = api.add("example.com", "_acme-challenge.www", VALUE)
     ledger.add(NAME, VALUE, Effort())
-    assert len(ledger.present()) == 1, "it has to be served all the same"
+    assert len(ledger.added()) == 1, "it has to be served all the same"
     assert ledger.remove(NAME, VALUE, Effort()) is None
     assert ledger.close() == []
     assert api.zones["example.com"] == [theirs]

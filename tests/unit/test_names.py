@@ -10,7 +10,7 @@ from certbot_dns_aliyun.names import (
     full_name,
     is_spelled,
     is_within,
-    normal,
+    normalize,
     resource_record,
     to_ascii,
     to_unicode,
@@ -68,7 +68,7 @@ def test_a_name_that_merely_ends_like_a_zone_is_not_within_it() -> None:
     "name", ["Example.COM", "example.com.", "EXAMPLE.com.", "example.com"], ids=str
 )
 def test_case_and_a_final_dot_make_no_difference(name: str) -> None:
-    assert normal(name) == "example.com"
+    assert normalize(name) == "example.com"
 
 
 @pytest.mark.parametrize(

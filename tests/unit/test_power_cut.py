@@ -7,11 +7,11 @@ from random import Random
 import pytest
 
 from certbot_dns_aliyun.records.folder import Folder
-from certbot_dns_aliyun.records.journal import Journal, Line
+from certbot_dns_aliyun.records.journal import Journal, RecordKey
 from tests.unit.fake_disk import CONFIG_DIR, FakeDisk, Stopped
 from tests.unit.parts import digest
 
-A, B, C = (Line("example.com", "_acme-challenge", digest(each)) for each in "abc")
+A, B, C = (RecordKey("example.com", "_acme-challenge", digest(each)) for each in "abc")
 #: More calls than one run makes.
 STEPS = 60
 
@@ -23,7 +23,7 @@ class Run:
     """
 
     def __init__(self, disk: FakeDisk) -> None:
-        self.standing: set[Line] = set()
+        self.standing: set[RecordKey] = set()
         self._disk = disk
 
     def until(self, steps: int) -> bool:
@@ -50,10 +50,10 @@ class Run:
         journal.close()
 
 
-def listed() -> set[Line]:
-    found: set[Line] = set()
+def listed() -> set[RecordKey]:
+    found: set[RecordKey] = set()
     for journal in Journal.abandoned(Folder(str(CONFIG_DIR))):
-        found.update(journal.open_lines)
+        found.update(journal.open_records)
     return found
 
 

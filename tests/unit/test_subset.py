@@ -155,7 +155,7 @@ class Watch:
 
     is_blind = False
     lacking = ""
-    switched = is_foreign = False
+    switched = is_elsewhere = False
     added_to = None
 
     def __init__(self, zone: str, wanted: set[str], unserved: set[str]) -> None:

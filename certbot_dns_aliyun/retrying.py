@@ -1,6 +1,6 @@
 """How long calls go on: until nothing has helped for two minutes.
 
-One effort covers one phase of a run (recovering, adding, or cleaning up) and all its threads. Time
+One budget covers one phase of a run (recovering, adding, or cleaning up) and all its threads. Time
 is counted from the first failure that no answer has followed: a large order against a slow API is
 not cut short, waiting for name servers uses nothing up, and a dead API ends the phase. What was
 given up is remembered as long as the process lives, and probed only: `certbot renew` meets the same
@@ -39,7 +39,7 @@ class _Outages:
 _outages = _Outages()
 
 
-class Effort:
+class RetryBudget:
     """The patience of one phase of a run, shared by its threads.
 
     It is kept for each of those that calls depend on: the API's host, where the access key comes
@@ -54,7 +54,7 @@ class Effort:
         self,
         patience: float = PATIENCE,
         tell: Callable[[str], None] = lambda text: None,
-        after: Effort | None = None,
+        after: RetryBudget | None = None,
     ) -> None:
         self._patience = patience
         self._tell = tell

@@ -29,7 +29,7 @@ from certbot_dns_aliyun.propagation.question import NameServer
 from certbot_dns_aliyun.propagation.wait import wait_until_served
 from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
 from certbot_dns_aliyun.refusals import OneNameError, go_on_without
-from certbot_dns_aliyun.retrying import PATIENCE, Effort
+from certbot_dns_aliyun.retrying import PATIENCE, RetryBudget
 
 if TYPE_CHECKING:
     from certbot_dns_aliyun.diagnosis.refusal import Refusal
@@ -84,9 +84,9 @@ class Run:
         self._insists = insists or bool(name_servers)
         self._allows_subset = allows_subset
         self._left_out: dict[str, OneNameError] = {}
-        self._recovering = Effort(_SHORT_PATIENCE, _tell)
-        # Adding keeps its effort: what is about to be added when clean-up begins is called off.
-        self._adding = self._effort = Effort(PATIENCE, _tell, self._recovering)
+        self._recovering = RetryBudget(_SHORT_PATIENCE, _tell)
+        # Adding keeps its budget: what is about to be added when clean-up begins is called off.
+        self._adding = self._budget = RetryBudget(PATIENCE, _tell, self._recovering)
         self._ledger: Ledger | None = None
         self._watches: list[ZoneWatch] = []
         self._at_rest = threading.Event()
@@ -219,14 +219,14 @@ class Run:
         self._dns.close()
         JOURNEYS.hurry(_LAST_CALLS)
         self._at_rest.wait(_UNDER_WAY)
-        self._effort = Effort(PATIENCE, _tell)
+        self._budget = RetryBudget(PATIENCE, _tell)
 
     def remove(self, name: str, value: str) -> None:
         """Remove a TXT record, if this run added it; warn if it cannot be removed."""
         if self._ledger is None:
             return
         try:
-            left = self._ledger.remove(name, value, self._effort)
+            left = self._ledger.remove(name, value, self._budget)
         except Exception as error:  # one record must not keep the others from being removed
             left = f"The TXT record {name} = {value} may be left ({type(error).__name__})."
         if left:
@@ -302,12 +302,12 @@ class Run:
         try:
             concurrently(lambda record: do(*record), records, meanwhile=tell)
         except BaseException:
-            self._effort.call_off()
+            self._budget.call_off()
             raise
 
     def close(self) -> None:
         """End the run's threads; warn of records that nobody has removed."""
-        self._effort.call_off()
+        self._budget.call_off()
         self._dns.close()
         for left in self._ledger.close() if self._ledger else ():
             logger.warning("%s", left)

@@ -1,6 +1,6 @@
 """Add, find and remove TXT records, through everything that an unattended run meets.
 
-Calls are repeated as long as the phase's effort lasts. Adding is not idempotent and has no token
+Calls are repeated as long as the phase's budget lasts. Adding is not idempotent and has no token
 that would make it so: after a reply that got lost, the record is looked for before it is added
 again. https://help.aliyun.com/document_detail/29739.html
 """
@@ -25,7 +25,7 @@ from certbot_dns_aliyun.credentials.access_key import KeySource
 from certbot_dns_aliyun.errors import PASSING, AlidnsError, NotCalled, Verdict
 from certbot_dns_aliyun.journeys import CONNECTIONS
 from certbot_dns_aliyun.names import full_name, is_spelled, to_ascii, to_unicode
-from certbot_dns_aliyun.retrying import Effort
+from certbot_dns_aliyun.retrying import RetryBudget
 from certbot_dns_aliyun.unanswered import Lost
 
 logger = logging.getLogger(__name__)
@@ -83,9 +83,9 @@ class Listed:
 class Client:
     """The records of one account, for one run.
 
-    Its methods may be called from several threads; all of them wait as long as the effort lasts
-    that they are given, and all raise :class:`~certbot_dns_aliyun.errors.AlidnsError`.
-    Zones are given as A-labels.
+    Its methods may be called from several threads; all of them wait as long as the budget lasts
+    that they are given, and all raise :class:`~certbot_dns_aliyun.errors.AlidnsError`. Zones are
+    given as A-labels.
 
     :param source: gives the access key that signs the next call
     :param host: the API's host
@@ -102,7 +102,7 @@ class Client:
         self._spellings: dict[str, str] = {}
         self._refused_adds: dict[str, AlidnsError] = {}
 
-    def add(self, zone: str, rr: str, value: str, effort: Effort) -> Added:
+    def add(self, zone: str, rr: str, value: str, budget: RetryBudget) -> Added:
         """Add a TXT record, unless it is there already.
 
         An error's ``maybe_done`` tells whether the record may stand in the zone all the same.
@@ -113,7 +113,7 @@ class Client:
         def once() -> Added:
             nonlocal maybe_done, written_rr
             if maybe_done and self.may_list(zone):
-                record_id = self.find(zone, rr, value, effort)
+                record_id = self.find(zone, rr, value, budget)
                 if record_id:
                     return Added(record_id, ours=True)
             try:
@@ -121,7 +121,7 @@ class Client:
                 reply = self._write(
                     zone,
                     lambda spelled: requests.add_record(spelled, rr_now, value),
-                    effort,
+                    budget,
                     is_add=True,
                 )
             except AlidnsError as error:
@@ -130,7 +130,7 @@ class Client:
                     written_rr = to_unicode(rr)
                     return once()
                 if error.verdict is Verdict.DUPLICATE:
-                    record_id = self.find(zone, rr, value, effort) if maybe_done else None
+                    record_id = self.find(zone, rr, value, budget) if maybe_done else None
                     return Added(record_id, ours=maybe_done)
                 maybe_done = maybe_done or error.maybe_done
                 raise
@@ -143,7 +143,7 @@ class Client:
             return Added(record_id, ours=True)
 
         try:
-            return self._persist(once, zone, effort)
+            return self._persist(once, zone, budget)
         except AlidnsError as error:
             still_in_doubt = maybe_done and error.verdict is not Verdict.NOT_HERE
             raise error.with_(maybe_done=still_in_doubt) from None
@@ -152,7 +152,7 @@ class Client:
         """Tell whether the API has not yet said that the access key may not list a zone."""
         return zone not in self._unlistable
 
-    def find(self, zone: str, rr: str, value: str, effort: Effort) -> str | None:
+    def find(self, zone: str, rr: str, value: str, budget: RetryBudget) -> str | None:
         """Give the id of the TXT record with exactly this RR and value.
 
         :returns: None if there is none, or if the access key may not list records
@@ -160,7 +160,7 @@ class Client:
         if not self.may_list(zone):
             return None
         try:
-            for record in self._list_all(zone, rr, value, _PAGES, effort):
+            for record in self._list_all(zone, rr, value, _PAGES, budget):
                 if _is(record, rr, value):
                     return _record_id(record)
         except AlidnsError as error:
@@ -170,23 +170,23 @@ class Client:
             self._unlistable.add(zone)
         return None
 
-    def list_txt(self, zone: str, rr: str, effort: Effort, value: str = "") -> list[Listed]:
+    def list_txt(self, zone: str, rr: str, budget: RetryBudget, value: str = "") -> list[Listed]:
         """List the TXT records whose RR and value contain some text, each once."""
-        found = (_listed(record) for record in self._list_all(zone, rr, value, _ALL_PAGES, effort))
+        found = (_listed(record) for record in self._list_all(zone, rr, value, _ALL_PAGES, budget))
         return list({record.record_id: record for record in found if record}.values())
 
-    def everything(self, zone: str, effort: Effort) -> list[tuple[str, str, str]]:
+    def everything(self, zone: str, budget: RetryBudget) -> list[tuple[str, str, str]]:
         """Give owner, type and value of each record of a zone."""
         try:
             return [
                 (_owner(record, zone), str(record.get("Type", "")).upper(), str(record["Value"]))
-                for record in self._pages(zone, requests.list_all_records, _ALL_PAGES, effort)
+                for record in self._pages(zone, requests.list_all_records, _ALL_PAGES, budget)
                 if "Value" in record
             ]
         except AlidnsError as error:
             raise error.with_(zone=zone, maybe_done=False) from None
 
-    def delete(self, zone: str, record_id: str, effort: Effort) -> bool:
+    def delete(self, zone: str, record_id: str, budget: RetryBudget) -> bool:
         """Delete a record.
 
         :returns: False if the API knows no such record: it is gone already, or another account's
@@ -194,33 +194,33 @@ class Client:
 
         def once() -> bool:
             try:
-                self._write(zone, lambda _: requests.delete_record(record_id), effort)
+                self._write(zone, lambda _: requests.delete_record(record_id), budget)
             except AlidnsError as error:
                 if error.verdict is not Verdict.GONE:
                     raise
                 return False
             return True
 
-        return self._persist(once, zone, effort)
+        return self._persist(once, zone, budget)
 
     def _list_all(
-        self, zone: str, rr: str, value: str, most: int, effort: Effort
+        self, zone: str, rr: str, value: str, most: int, budget: RetryBudget
     ) -> Iterator[dict[str, Any]]:
         return self._pages(
             zone,
             lambda spelled, page: requests.list_records(spelled, rr, value, page),
             most,
-            effort,
+            budget,
         )
 
     def _pages(
-        self, zone: str, request: Callable[[str, int], Any], most: int, effort: Effort
+        self, zone: str, request: Callable[[str, int], Any], most: int, budget: RetryBudget
     ) -> Iterator[dict[str, Any]]:
         """Give the records of all pages, or of so many at most, as the API has them."""
         for page in range(1, most + 1):
             of_page = functools.partial(_of_page, request, page)
-            once = functools.partial(self._send_about, zone, of_page, effort)
-            reply = self._persist(once, zone, effort)
+            once = functools.partial(self._send_about, zone, of_page, budget)
+            reply = self._persist(once, zone, budget)
             records = _records(reply)
             yield from records
             total = reply.get("TotalCount")
@@ -228,26 +228,26 @@ class Client:
                 return
 
     def _write(
-        self, zone: str, request: Callable[[str], Any], effort: Effort, is_add: bool = False
+        self, zone: str, request: Callable[[str], Any], budget: RetryBudget, is_add: bool = False
     ) -> dict[str, Any]:
         """Make one call that changes a zone, when it is its turn.
 
         An add to a zone that has refused one is not made again; deletes always are.
         """
         gate = self._gate(zone)
-        with gate.turn(effort) as turn:
+        with gate.turn(budget) as turn:
             if is_add and zone in self._refused_adds:
                 raise self._refused_adds[zone].with_()
             try:
-                reply = self._send_about(zone, request, effort)
+                reply = self._send_about(zone, request, budget)
             except AlidnsError as error:
                 if error.verdict is Verdict.BUSY:
                     gate.was_busy(turn.was_alone)
-                    effort.failed(error)
+                    budget.failed(error)
                 elif is_add and error.verdict in _NO_ADDS:
                     self._refused_adds[zone] = error
                 raise error from None
-            effort.answered(zone)
+            budget.answered(zone)
             return reply
 
     def _gate(self, zone: str) -> ZoneGate:
@@ -260,7 +260,7 @@ class Client:
         return max(1, CONNECTIONS // max(1, busy))
 
     def _send_about(
-        self, zone: str, request: Callable[[str], Any], effort: Effort
+        self, zone: str, request: Callable[[str], Any], budget: RetryBudget
     ) -> dict[str, Any]:
         """Make one call about a zone, or two until it is clear how the API spells its name.
 
@@ -272,7 +272,7 @@ class Client:
         known = self._spellings.get(zone)
         for form in [known] if known else dict.fromkeys((to_unicode(zone), zone)):
             try:
-                reply = self._send(functools.partial(request, form), effort)
+                reply = self._send(functools.partial(request, form), budget)
             except AlidnsError as error:
                 refusals.append(error.with_(zone=zone))
                 if error.verdict not in _OF_THE_SPELLING:
@@ -283,10 +283,10 @@ class Client:
         # RAM judges by the name as it was sent: a zone may be there by a name that it forbids.
         raise next((r for r in refusals if r.verdict is Verdict.DENIED), refusals[0])
 
-    def _send(self, request: Callable[[], Any], effort: Effort) -> dict[str, Any]:
+    def _send(self, request: Callable[[], Any], budget: RetryBudget) -> dict[str, Any]:
         """Make one call, or two if the access key can be renewed in between."""
-        sent_at = self._rate.wait(effort)
-        if effort.called_off:
+        sent_at = self._rate.wait(budget)
+        if budget.called_off:
             raise AlidnsError(NotCalled.CALLED_OFF)
         try:
             key = self._source.get()
@@ -301,16 +301,16 @@ class Client:
                 self._rate.slow_down(sent_at)
             error = error.with_(origin=error.origin or self._source.origin)
             if error.verdict is Verdict.BUSY or error.verdict not in PASSING:
-                effort.answered(self._host, self._source.origin)
+                budget.answered(self._host, self._source.origin)
             else:
-                effort.failed(error)
+                budget.failed(error)
             raise error from None
-        effort.answered(self._host, self._source.origin)
+        budget.answered(self._host, self._source.origin)
         return reply
 
-    def _persist(self, once: Callable[[], T], zone: str, effort: Effort) -> T:
-        """Make a call again and again until it succeeds, is refused, or the effort is spent."""
-        given_up = effort.given_up(self._host, self._source.origin, zone)
+    def _persist(self, once: Callable[[], T], zone: str, budget: RetryBudget) -> T:
+        """Make a call again and again until it succeeds, is refused, or the budget is spent."""
+        given_up = budget.given_up(self._host, self._source.origin, zone)
         if given_up:
             raise given_up.with_(zone=zone, maybe_done=False)
         first_failure = 0.0
@@ -320,13 +320,13 @@ class Client:
             nonlocal first_failure
             first_failure = first_failure or time.monotonic()
             error = retry_state.outcome.exception() if retry_state.outcome else None
-            return isinstance(error, AlidnsError) and effort.is_spent(error, first_failure)
+            return isinstance(error, AlidnsError) and budget.is_spent(error, first_failure)
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_is_passing),
             stop=is_spent,
             wait=_wait,
-            sleep=effort.sleep,
+            sleep=budget.sleep,
             reraise=True,
         )
         return retrying(once)

@@ -15,7 +15,7 @@ from typing import Callable
 
 from certbot_dns_aliyun.errors import AlidnsError, NotCalled
 from certbot_dns_aliyun.journeys import CONNECTIONS
-from certbot_dns_aliyun.retrying import Effort
+from certbot_dns_aliyun.retrying import RetryBudget
 
 #: Documented are 60 for AddDomainRecord and as many for DeleteDomainRecord, an account; a call may
 #: arrive a little later than the one before it.
@@ -51,16 +51,16 @@ class ZoneGate:
         self._waiting = 0
         self._one_at_a_time = False
 
-    def turn(self, effort: Effort) -> Turn:
+    def turn(self, budget: RetryBudget) -> Turn:
         """Wait for one's turn; use it as a context around the call.
 
-        :raises AlidnsError: if the effort was called off
+        :raises AlidnsError: if the phase was called off
         """
         with self._changed:
             self._waiting += 1
             try:
                 while True:
-                    if effort.called_off:
+                    if budget.called_off:
                         raise AlidnsError(NotCalled.CALLED_OFF)
                     if self._under_way < min(self._limit, self._share()):
                         break
@@ -135,18 +135,18 @@ class Rate:
         self._refused = math.inf
         self._resumes_at = 0.0
 
-    def wait(self, effort: Effort) -> float:
+    def wait(self, budget: RetryBudget) -> float:
         """Wait for the next moment at which a call may go out, and give that (monotonic) time."""
         with self._next_in_turn:
             while True:
                 with self._lock:
                     now = time.monotonic()
                     seconds = self._next(now) - now
-                    if seconds <= 0 or effort.called_off:
+                    if seconds <= 0 or budget.called_off:
                         self._recent.append(now)
                         return now
                 # Whoever is refused meanwhile puts that moment off.
-                effort.sleep(seconds)
+                budget.sleep(seconds)
 
     def _next(self, now: float) -> float:
         """Give the time of the next call, as far as that is known now."""

@@ -33,7 +33,7 @@ from certbot_dns_aliyun.propagation import words
 from certbot_dns_aliyun.propagation.public_dns import PublicDns
 from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
 from certbot_dns_aliyun.records.ledger import Ledger
-from certbot_dns_aliyun.retrying import Effort
+from certbot_dns_aliyun.retrying import RetryBudget
 
 logger = logging.getLogger(__name__)
 
@@ -97,12 +97,12 @@ class _Trial:
         self._ledger = ledger
         self._clients = clients
         self._findings = findings
-        self._effort = Effort(PATIENCE)
+        self._budget = RetryBudget(PATIENCE)
 
     def run(self) -> None:
         """Go all the way; whatever was added is removed, also after Ctrl-C."""
         try:
-            self._ledger.recover(self._effort)
+            self._ledger.recover(self._budget)
             self._ledger.plan((name.validation_name, name.value) for name in self._names)
             concurrently(self._add, self._names)
             self._wait()
@@ -110,8 +110,8 @@ class _Trial:
                 lambda name: check_values(name, self._clients, self._findings), self._names
             )
         finally:
-            self._effort.call_off()
-            self._effort = Effort(PATIENCE)
+            self._budget.call_off()
+            self._budget = RetryBudget(PATIENCE)
             with first_interrupt_waits():
                 concurrently(self._remove, self._names)
             for left in self._ledger.close():
@@ -120,7 +120,7 @@ class _Trial:
     def _add(self, name: Name) -> None:
         since = time.monotonic()
         try:
-            name.zone = self._ledger.add(name.validation_name, name.value, self._effort)
+            name.zone = self._ledger.add(name.validation_name, name.value, self._budget)
         except errors.PluginError as error:
             self._findings.add(name.shown, "add", Result.PROBLEM, str(error), since)
         else:
@@ -168,7 +168,7 @@ class _Trial:
 
     def _remove(self, name: Name) -> None:
         since = time.monotonic()
-        left = self._ledger.remove(name.validation_name, name.value, self._effort)
+        left = self._ledger.remove(name.validation_name, name.value, self._budget)
         if left:
             self._findings.add(name.shown, "remove", Result.PROBLEM, left, since)
         elif name.zone:

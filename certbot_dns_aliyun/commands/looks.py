@@ -28,7 +28,7 @@ from certbot_dns_aliyun.names import is_spelled, is_within, resource_record
 from certbot_dns_aliyun.propagation.delegation import Place
 from certbot_dns_aliyun.propagation.discovery import Discovery
 from certbot_dns_aliyun.propagation.public_dns import PublicDns
-from certbot_dns_aliyun.retrying import Effort
+from certbot_dns_aliyun.retrying import RetryBudget
 
 T = TypeVar("T")
 
@@ -185,7 +185,7 @@ def check_values(name: Name, clients: Clients, findings: Findings) -> None:
         return
     rr = resource_record(name.place.name, zone)
     try:
-        listed = clients.client_for(zone).list_txt(zone, rr, Effort(PATIENCE))
+        listed = clients.client_for(zone).list_txt(zone, rr, RetryBudget(PATIENCE))
     except AlidnsError as error:
         is_denied = error.verdict is Verdict.DENIED
         text = sentence(f"The records of {zone} could not be listed", error)

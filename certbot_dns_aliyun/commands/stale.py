@@ -30,7 +30,7 @@ from certbot_dns_aliyun.names import full_name, is_spelled, zone_candidates
 from certbot_dns_aliyun.propagation.delegation import Place
 from certbot_dns_aliyun.propagation.live_line import LiveLine
 from certbot_dns_aliyun.records.journal import Journal
-from certbot_dns_aliyun.retrying import Effort
+from certbot_dns_aliyun.retrying import RetryBudget
 
 _LABEL = "_acme-challenge"
 #: A SHA-256 digest in base64url, without padding (RFC 8555, 8.4).
@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> bool:
             if options.remove and zone.stale and (not asks or _agreed(zone)):
                 search.remove(zone)
     finally:
-        search.effort.call_off()
+        search.budget.call_off()
     _report(options, zones, search.problems)
     return not search.problems and not any(zone.left for zone in zones)
 
@@ -98,7 +98,7 @@ class _Search:
     """
 
     def __init__(self, options: argparse.Namespace) -> None:
-        self.effort = Effort(_PATIENCE)
+        self.budget = RetryBudget(_PATIENCE)
         self.problems: list[str] = []
         self._clients = Clients(inputs.settings(options.credentials))
         self._made_before = time.time() - options.older_than * _DAY
@@ -123,7 +123,7 @@ class _Search:
                 if name in self._zones:
                     return
             try:
-                listed = self._clients.client_for(name).list_txt(name, _LABEL, self.effort)
+                listed = self._clients.client_for(name).list_txt(name, _LABEL, self.budget)
             except AlidnsError as error:
                 refusals.append(error)
                 if error.verdict not in (Verdict.NOT_HERE, Verdict.DENIED):
@@ -150,13 +150,13 @@ class _Search:
 
     def remove(self, zone: _Zone) -> None:
         """Remove the stale records of a zone, each after a last look at it."""
-        line, effort = LiveLine(True), Effort(_PATIENCE)
+        line, budget = LiveLine(True), RetryBudget(_PATIENCE)
         client = self._clients.client_for(zone.name)
 
         def remove(record: Listed) -> None:
-            now = client.list_txt(zone.name, record.rr, effort, record.value)
+            now = client.list_txt(zone.name, record.rr, budget, record.value)
             if record in now:
-                client.delete(zone.name, record.record_id, effort)
+                client.delete(zone.name, record.record_id, budget)
             is_changed = record not in now and record.record_id in {e.record_id for e in now}
             (zone.changed if is_changed else zone.removed).add(record.record_id)
             line.write(f"{len(zone.removed)} of {len(zone.stale)} removed from {zone.name}")
@@ -167,7 +167,7 @@ class _Search:
             what = f"Stale TXT records of {zone.name} could not be removed"
             self.problems.append(sentence(what, error))
         finally:
-            effort.call_off()
+            budget.call_off()
             line.clear()
 
 

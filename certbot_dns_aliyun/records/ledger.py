@@ -32,7 +32,7 @@ from certbot_dns_aliyun.records.recovery import Recovery
 from certbot_dns_aliyun.records.rule import Rule
 from certbot_dns_aliyun.records.words import by_hand, cannot_list
 from certbot_dns_aliyun.refusals import OneNameError
-from certbot_dns_aliyun.retrying import Effort
+from certbot_dns_aliyun.retrying import RetryBudget
 
 logger = logging.getLogger(__name__)
 
@@ -125,9 +125,9 @@ class Ledger:
         self._listed: dict[str, list[tuple[str, str, str]]] = {}
         self._told: set[tuple[str, ...]] = set()
 
-    def recover(self, effort: Effort) -> None:
+    def recover(self, budget: RetryBudget) -> None:
         """Remove what earlier runs left when they were killed, as far as this access key may."""
-        Recovery(self._clients, effort).go_through(self._folder)
+        Recovery(self._clients, budget).go_through(self._folder)
 
     def refuse(self, names: Iterable[str]) -> None:
         """Refuse where CNAMEs lead, if nothing may be added there, as far as DNS tells.
@@ -164,7 +164,7 @@ class Ledger:
             if entry.state in (State.OURS, State.UNCLEAR) and not entry.is_told
         ]
 
-    def add(self, name: str, value: str, effort: Effort) -> str:
+    def add(self, name: str, value: str, budget: RetryBudget) -> str:
         """Add a TXT record to the zone that takes it.
 
         :returns: the zone
@@ -180,7 +180,7 @@ class Ledger:
         if entry:
             return entry.added.result()
         try:
-            self._add_to_some_place(mine, effort)
+            self._add_to_some_place(mine, budget)
         except BaseException as error:
             mine.added.set_exception(error)
             raise
@@ -197,7 +197,7 @@ class Ledger:
             if e.state in (State.OURS, State.PREEXISTING)
         ]
 
-    def remove(self, name: str, value: str, effort: Effort) -> str | None:
+    def remove(self, name: str, value: str, budget: RetryBudget) -> str | None:
         """Remove a record that :meth:`add` added, with its last user.
 
         :returns: a sentence about what may be left behind, if anything may
@@ -209,20 +209,20 @@ class Ledger:
             entry.users -= 1
             if entry.users != 0:
                 return None
-        left = self._remove(entry, effort)
+        left = self._remove(entry, budget)
         if not left:
             entry.state = State.NOT_THERE
         entry.is_told = left is not None
         return left
 
-    def _add_to_some_place(self, entry: Entry, effort: Effort) -> None:
+    def _add_to_some_place(self, entry: Entry, budget: RetryBudget) -> None:
         try:
             places = self._find_places(entry.name)
         except BadChainError as error:
             raise OneNameError(error.advice) from None
         refused = []
         for place in places:
-            refusals = self._add_at(place, entry, effort)
+            refusals = self._add_at(place, entry, budget)
             if not refusals:
                 return
             refused.append((place, refusals))
@@ -233,7 +233,7 @@ class Ledger:
             further = self._look_behind(place)
             if further is None:
                 break
-            place, refusals = further, self._add_at(further, entry, effort)
+            place, refusals = further, self._add_at(further, entry, budget)
             if not refusals:
                 return
         raise self._cannot_add(place, refusals) from None
@@ -248,7 +248,7 @@ class Ledger:
             refuse_esa(further)
         return further
 
-    def _add_at(self, place: Place, entry: Entry, effort: Effort) -> list[AlidnsError]:
+    def _add_at(self, place: Place, entry: Entry, budget: RetryBudget) -> list[AlidnsError]:
         """Add a record at a place; returns the refusals of all zones if none takes it."""
         entry.place = place
         if not zone_candidates(place.name):
@@ -256,20 +256,20 @@ class Ledger:
                 f"A CNAME record leads from {' to '.join(place.chain)}, which is in no zone "
                 "that could hold a TXT record; correct it."
             )
-        return self._add_to_some_zone(entry, effort)
+        return self._add_to_some_zone(entry, budget)
 
-    def _add_to_some_zone(self, entry: Entry, effort: Effort) -> list[AlidnsError]:
+    def _add_to_some_zone(self, entry: Entry, budget: RetryBudget) -> list[AlidnsError]:
         """Add a record to the first zone that takes it; returns the refusals if none does."""
         refusals: list[AlidnsError] = []
         guess = entry.place.zone
         for zone in zone_candidates(entry.name, guess):
             entry.zone = zone
             try:
-                self._refuse_at(entry.place, zone, effort)
+                self._refuse_at(entry.place, zone, budget)
                 self._note_adding([entry.key], zone_is_known=zone == guess)
                 self._planned.discard(entry.key)
                 client = self._clients.client_for(zone)
-                added = client.add(zone, entry.rr, entry.value, effort)
+                added = client.add(zone, entry.rr, entry.value, budget)
             except AlidnsError as error:
                 if error.maybe_done:
                     entry.state = State.UNCLEAR
@@ -297,7 +297,7 @@ class Ledger:
             return []
         return refusals
 
-    def _refuse_at(self, place: Place, zone: str, effort: Effort) -> None:
+    def _refuse_at(self, place: Place, zone: str, budget: RetryBudget) -> None:
         """Refuse a place to which a CNAME leads, if a zone may not take a record there.
 
         :raises errors.PluginError: if it may not
@@ -308,19 +308,19 @@ class Ledger:
         self._rule.refuse_section(place, zone)
         if self._rule.needs_use(place, zone):
             try:
-                self._rule.refuse_use(place, zone, self._use_of(place, zone, effort))
+                self._rule.refuse_use(place, zone, self._use_of(place, zone, budget))
             except errors.PluginError:
                 if place.is_elsewhere:
-                    self._records_of(zone, effort)  # who has no such zone says so instead
+                    self._records_of(zone, budget)  # who has no such zone says so instead
                 raise
 
-    def _use_of(self, place: Place, zone: str, effort: Effort) -> Use:
+    def _use_of(self, place: Place, zone: str, budget: RetryBudget) -> Use:
         known = place.use if place.use and not place.use.unread else None
         if known and not place.is_hearsay:
             return known
         # What the API says of its own zone is beyond the reach of who lies in DNS.
         try:
-            return listed_use(zone, place.name, self._records_of(zone, effort))
+            return listed_use(zone, place.name, self._records_of(zone, budget))
         except AlidnsError as error:
             if error.verdict is not Verdict.DENIED:
                 raise
@@ -330,9 +330,9 @@ class Ledger:
                 return Use()  # nobody tells, and its name says what it is for
             raise
 
-    def _records_of(self, zone: str, effort: Effort) -> list[tuple[str, str, str]]:
+    def _records_of(self, zone: str, budget: RetryBudget) -> list[tuple[str, str, str]]:
         if zone not in self._listed:
-            self._listed[zone] = self._clients.client_for(zone).everything(zone, effort)
+            self._listed[zone] = self._clients.client_for(zone).everything(zone, budget)
         return self._listed[zone]
 
     def _tell(self, place: Place, zone: str) -> None:
@@ -366,25 +366,25 @@ class Ledger:
     def _is_zone_of_the_world(self, place: Place) -> bool:
         return not place.is_elsewhere or self._is_public_zone(str(place.zone), place.name)
 
-    def _remove(self, entry: Entry, effort: Effort) -> str | None:
+    def _remove(self, entry: Entry, budget: RetryBudget) -> str | None:
         if not entry.added.done():
             wait([entry.added], _UNDER_WAY)
             if not entry.added.done():
                 entry.state = State.UNCLEAR
         if entry.state in (State.NOT_THERE, State.PREEXISTING):
             return None
-        left = self._delete(entry, effort)
+        left = self._delete(entry, budget)
         if not left:
             self._journal.gone(entry.key)
         return left
 
-    def _delete(self, entry: Entry, effort: Effort) -> str | None:
+    def _delete(self, entry: Entry, budget: RetryBudget) -> str | None:
         what = f"The TXT record {entry.name} = {entry.value}"
         try:
             client = self._clients.client_for(entry.zone)
-            record_id = entry.record_id or _look_twice(client, entry, effort)
+            record_id = entry.record_id or _look_twice(client, entry, budget)
             if record_id:
-                client.delete(entry.zone, record_id, effort)
+                client.delete(entry.zone, record_id, budget)
                 return None
             if entry.state is State.UNCLEAR and client.may_list(entry.zone):
                 return None
@@ -398,11 +398,11 @@ class Ledger:
         )
 
 
-def _look_twice(client: Client, entry: Entry, effort: Effort) -> str | None:
-    record_id = client.find(entry.zone, entry.rr, entry.value, effort)
+def _look_twice(client: Client, entry: Entry, budget: RetryBudget) -> str | None:
+    record_id = client.find(entry.zone, entry.rr, entry.value, budget)
     if not record_id and client.may_list(entry.zone):
-        effort.sleep(_SECOND_LOOK)
-        record_id = client.find(entry.zone, entry.rr, entry.value, effort)
+        budget.sleep(_SECOND_LOOK)
+        record_id = client.find(entry.zone, entry.rr, entry.value, budget)
     return record_id
 
 

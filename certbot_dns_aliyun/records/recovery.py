@@ -18,7 +18,7 @@ from certbot_dns_aliyun.names import full_name
 from certbot_dns_aliyun.records.folder import Folder
 from certbot_dns_aliyun.records.journal import Journal, Known, RecordKey
 from certbot_dns_aliyun.records.words import by_hand, cannot_list
-from certbot_dns_aliyun.retrying import Effort
+from certbot_dns_aliyun.retrying import RetryBudget
 
 logger = logging.getLogger(__name__)
 
@@ -41,12 +41,12 @@ class Recovery:
     """What one run does about the records of earlier ones, as far as its access keys may.
 
     :param clients: the API, for each zone
-    :param effort: how long calls are repeated
+    :param budget: how long calls are repeated
     """
 
-    def __init__(self, clients: Clients, effort: Effort) -> None:
+    def __init__(self, clients: Clients, budget: RetryBudget) -> None:
         self._clients = clients
-        self._effort = effort
+        self._budget = budget
         self._until = time.monotonic() + _LONGEST
         self._refused: dict[str, AlidnsError] = {}
         self._in_vain: set[str] = set()
@@ -61,7 +61,7 @@ class Recovery:
                 if not self._see_to(journal, key, known):
                     under_way.append((key, known))
             if under_way:
-                self._effort.sleep(_SECOND_LOOK)
+                self._budget.sleep(_SECOND_LOOK)
             for key, known in under_way:
                 self._see_to(journal, key, known, again=True)
             for key, known in journal.open_records.items():
@@ -83,7 +83,7 @@ class Recovery:
         try:
             was_there = self._remove(journal, key, known)
         except AlidnsError as error:
-            if self._effort.called_off:
+            if self._budget.called_off:
                 self._postponed += 1
             elif self._never_was(journal, key, known, error):
                 journal.gone(key)
@@ -108,7 +108,7 @@ class Recovery:
         return True
 
     def _has_to_end(self) -> bool:
-        return self._effort.called_off or time.monotonic() >= self._until
+        return self._budget.called_off or time.monotonic() >= self._until
 
     def _remove(self, journal: Journal, key: RecordKey, known: Known) -> bool | None:
         """Remove one record of a run that does no more.
@@ -118,13 +118,13 @@ class Recovery:
         if key.zone in self._refused:
             raise self._refused[key.zone]
         client = self._clients.client_for(key.zone)
-        found = client.find(key.zone, key.rr, key.value, self._effort)
+        found = client.find(key.zone, key.rr, key.value, self._budget)
         if client.may_list(key.zone):
             if found:
-                client.delete(key.zone, found, self._effort)
+                client.delete(key.zone, found, self._budget)
             return bool(found)
         if known.record_id:
-            if client.delete(key.zone, known.record_id, self._effort):
+            if client.delete(key.zone, known.record_id, self._budget):
                 return True
             if journal.is_of(known, self._clients.identity_for(key.zone)):
                 return False

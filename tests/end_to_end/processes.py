@@ -15,7 +15,7 @@ from certbot_dns_aliyun.credentials.settings import Account, Settings
 from certbot_dns_aliyun.propagation.delegation import Place
 from certbot_dns_aliyun.records import journal
 from certbot_dns_aliyun.records.folder import Folder
-from certbot_dns_aliyun.retrying import Effort
+from certbot_dns_aliyun.retrying import RetryBudget
 from certbot_dns_aliyun.run import Challenge, Run
 from tests.unit.parts import kill
 from tests.world import Key, Record, Zone
@@ -135,8 +135,8 @@ class Process:
             Process.active._journals.append(self)
 
     @staticmethod
-    def effort(*_: object) -> Effort:
-        return Effort(Process.patience)
+    def budget(*_: object) -> RetryBudget:
+        return RetryBudget(Process.patience)
 
     @classmethod
     def sending(cls, send: Callable[..., Any]) -> Callable[..., Any]:
@@ -159,7 +159,7 @@ class Process:
                 time.sleep(0.1)
             elif kind == "interrupted":
                 self.is_interrupted = True
-                self.run._effort.call_off()
+                self.run._budget.call_off()
             elif not self.is_dead:
                 self.die(power_fails=kind == "power cut")
         if self.is_dead:

@@ -329,7 +329,7 @@ def hurried(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (recovery, "_SECOND_LOOK", 0.001),
         (display_util, "notify", lambda text: None),
         (run_module, "PublicDns", NoDns),
-        (run_module, "Effort", Process.effort),
+        (run_module, "RetryBudget", Process.budget),
         (engine, "MAX_SHRINKING_SECONDS", SHRINKING_SECONDS),
     ):
         monkeypatch.setattr(module, name, value)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from certbot_dns_aliyun.retrying import Effort
+from certbot_dns_aliyun.retrying import RetryBudget
 
 T = TypeVar("T")
 
@@ -43,17 +43,17 @@ class Clock:
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[Clock]:
-        """Makes all modules of the product that are loaded, and every effort, live in this time."""
+        """Makes all of the product that is loaded, retry budgets too, live in this time."""
 
-        def sleep(effort: Effort, seconds: float) -> None:
-            if not effort.called_off:
+        def sleep(budget: RetryBudget, seconds: float) -> None:
+            if not budget.called_off:
                 self.sleep(seconds)
 
         with pytest.MonkeyPatch.context() as patch:
             for name, module in list(sys.modules.items()):
                 if name.startswith("certbot_dns_aliyun.") and hasattr(module, "time"):
                     patch.setattr(module, "time", self)
-            patch.setattr(Effort, "sleep", sleep)
+            patch.setattr(RetryBudget, "sleep", sleep)
             yield self
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:

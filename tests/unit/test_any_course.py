@@ -26,7 +26,7 @@ from certbot_dns_aliyun.names import to_unicode
 from certbot_dns_aliyun.records.folder import Folder
 from certbot_dns_aliyun.records.journal import Journal
 from certbot_dns_aliyun.records.ledger import Ledger
-from certbot_dns_aliyun.retrying import Effort
+from certbot_dns_aliyun.retrying import RetryBudget
 from tests.unit.fake_api import (
     KEY_ID,
     SECRET,
@@ -132,7 +132,7 @@ class AnyCourse(RuleBasedStateMachine):
         self.added = []
         planned = [(name, self.value()) for name in names]
         with self.one_run() as ledger:
-            ledger.recover(Effort(20.0))
+            ledger.recover(RetryBudget(20.0))
             ledger.plan(planned)
             for name, value in planned:
                 self.add(name, value)
@@ -154,7 +154,7 @@ class AnyCourse(RuleBasedStateMachine):
     @precondition(lambda self: self.ledger is not None)
     def run_ends(self, give_up: bool) -> None:
         with self.one_run() as ledger:
-            removing = Effort(20.0 if give_up else 120.0)
+            removing = RetryBudget(20.0 if give_up else 120.0)
             told = [ledger.remove(name, value, removing) for name, value in self.added]
             told += ledger.close()
             self.log.extend(left for left in told if left)
@@ -224,7 +224,7 @@ class AnyCourse(RuleBasedStateMachine):
             self.run_ends(give_up=False)
         for key_id in (OTHER_KEY, KEY_ID):
             last = make_ledger(self.config_dir, key_id=key_id)
-            last.recover(Effort())
+            last.recover(RetryBudget())
             assert last.close() == []
         note("\n".join(self.log))
         left = self.left_of_ours()
@@ -256,7 +256,7 @@ class AnyCourse(RuleBasedStateMachine):
         assert self.ledger
         self.added.append((name, value))
         with contextlib.suppress(errors.PluginError):
-            self.ledger.add(name, value, Effort())
+            self.ledger.add(name, value, RetryBudget())
 
     @contextlib.contextmanager
     def one_run(self) -> Any:

@@ -13,7 +13,7 @@ import requests
 from certbot_dns_aliyun.alidns.client import Added, Client
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 from certbot_dns_aliyun.errors import AlidnsError, Verdict
-from certbot_dns_aliyun.retrying import PATIENCE, Effort
+from certbot_dns_aliyun.retrying import PATIENCE, RetryBudget
 from certbot_dns_aliyun.unanswered import Lost
 from tests.unit.fake_api import (
     KEY_ID,
@@ -56,8 +56,8 @@ def client(api: FakeApi) -> Client:
     return Client(KeySource(AccessKey(KEY_ID, SECRET), "the tests"), "alidns.aliyuncs.com")
 
 
-def add(client: Client, effort: Effort | None = None) -> Added:
-    return client.add(ZONE, RR, VALUE, effort or Effort())
+def add(client: Client, budget: RetryBudget | None = None) -> Added:
+    return client.add(ZONE, RR, VALUE, budget or RetryBudget())
 
 
 def test_adding_takes_one_call(api: FakeApi, client: Client) -> None:
@@ -147,7 +147,7 @@ def test_a_dead_api_ends_after_two_minutes_with_doubt_about_the_record(
 def test_a_lost_reply_and_then_no_zone_leave_no_doubt(api: FakeApi, client: Client) -> None:
     api.faults.append(Fault(lost))
     with pytest.raises(AlidnsError) as caught:
-        client.add("other.example", RR, VALUE, Effort())
+        client.add("other.example", RR, VALUE, RetryBudget())
     assert caught.value.verdict is Verdict.NOT_HERE
     assert not caught.value.maybe_done
 
@@ -175,31 +175,31 @@ def test_a_server_cannot_ask_for_an_endless_wait(api: FakeApi, client: Client) -
 
 
 def test_a_run_called_off_makes_no_further_call(api: FakeApi, client: Client) -> None:
-    effort = Effort()
-    effort.call_off()
+    budget = RetryBudget()
+    budget.call_off()
     with pytest.raises(AlidnsError, match="called off"):
-        add(client, effort)
+        add(client, budget)
     assert not api.calls
 
 
 def test_a_run_called_off_while_a_reply_is_lost_keeps_the_doubt(
     api: FakeApi, client: Client
 ) -> None:
-    effort = Effort()
+    budget = RetryBudget()
 
     def call_off_and_lose() -> BaseException:
-        effort.call_off()
+        budget.call_off()
         return lost()
 
     api.faults.append(Fault(call_off_and_lose, acted=True))
     with pytest.raises(AlidnsError) as caught:
-        add(client, effort)
+        add(client, budget)
     assert caught.value.maybe_done
 
 
 def test_deleting_takes_one_call(api: FakeApi, client: Client) -> None:
     record = api.add(ZONE, RR, VALUE)
-    client.delete(ZONE, record.id, Effort())
+    client.delete(ZONE, record.id, RetryBudget())
     assert api.zones[ZONE] == []
     assert api.actions() == [DELETE]
 
@@ -211,12 +211,12 @@ def test_a_delete_whose_reply_was_lost_is_repeated(
 ) -> None:
     record, other = api.add(ZONE, RR, VALUE), api.add(ZONE, RR, "a stranger's")
     api.faults.append(Fault(instead, acted))
-    client.delete(ZONE, record.id, Effort())
+    client.delete(ZONE, record.id, RetryBudget())
     assert api.zones[ZONE] == [other]
 
 
 def test_deleting_what_is_not_there_is_success(api: FakeApi, client: Client) -> None:
-    client.delete(ZONE, "900000000000000099", Effort())
+    client.delete(ZONE, "900000000000000099", RetryBudget())
     assert api.actions() == [DELETE]
 
 
@@ -225,12 +225,12 @@ def test_one_refused_add_forbids_no_delete_in_the_zone(api: FakeApi, client: Cli
     api.faults.append(Fault(lambda: error("Forbidden.RAM", 403), action=ADD))
     with pytest.raises(AlidnsError):
         add(client)
-    assert client.delete(ZONE, records[0].id, Effort())
+    assert client.delete(ZONE, records[0].id, RetryBudget())
     api.faults.append(Fault(lambda: error("Forbidden.RAM", 403), action=DELETE))
     with pytest.raises(AlidnsError) as caught:
-        client.delete(ZONE, records[1].id, Effort())
+        client.delete(ZONE, records[1].id, RetryBudget())
     assert "alidns:DeleteDomainRecord" in caught.value.because()[0]
-    assert client.delete(ZONE, records[1].id, Effort()), "one refused delete forbids no other"
+    assert client.delete(ZONE, records[1].id, RetryBudget()), "one refused delete forbids no other"
 
 
 @pytest.mark.parametrize("code", ["Forbidden.RAM", "InvalidDomainName.NoExist"])
@@ -241,7 +241,7 @@ def test_a_zone_that_refused_an_add_is_asked_for_no_other(
     seen = []
     for value in ("a", "b"):
         with pytest.raises(AlidnsError) as caught:
-            client.add(ZONE, RR, value, Effort())
+            client.add(ZONE, RR, value, RetryBudget())
         seen.append(caught.value)
     assert api.actions() == [ADD]
     assert seen[0] is not seen[1]
@@ -252,27 +252,27 @@ def test_deletes_that_follow_when_the_api_was_given_up_cost_no_call(
     api: FakeApi, client: Client
 ) -> None:
     api.is_dead = True
-    effort = Effort(20.0)
+    budget = RetryBudget(20.0)
     for number in range(50):
         with pytest.raises(AlidnsError) as caught:
-            client.delete(ZONE, str(number), effort)
+            client.delete(ZONE, str(number), budget)
         assert caught.value.code == Lost.NO_REPLY
     assert len(api.calls) < 10
     assert api.clock.elapsed < 40
 
 
 def test_two_minutes_without_a_call_are_no_dead_api(api: FakeApi, client: Client) -> None:
-    record, effort = api.add(ZONE, RR, VALUE), Effort()
-    client.delete(ZONE, "1", effort)
+    record, budget = api.add(ZONE, RR, VALUE), RetryBudget()
+    client.delete(ZONE, "1", budget)
     api.clock.sleep(2 * PATIENCE)
     api.faults.extend(Fault(lost) for _ in range(5))
-    assert client.delete(ZONE, record.id, effort)
+    assert client.delete(ZONE, record.id, budget)
 
 
 def test_a_refused_delete_names_the_zone(api: FakeApi, client: Client) -> None:
     api.faults.append(Fault(lambda: error("Forbidden.RAM", 403)))
     with pytest.raises(AlidnsError) as caught:
-        client.delete(ZONE, "1", Effort())
+        client.delete(ZONE, "1", RetryBudget())
     assert caught.value.zone == ZONE
     assert caught.value.action == DELETE
 
@@ -280,16 +280,16 @@ def test_a_refused_delete_names_the_zone(api: FakeApi, client: Client) -> None:
 def test_a_zone_that_is_not_there_is_asked_for_once(api: FakeApi, client: Client) -> None:
     for value in ("a", "b", "c"):
         with pytest.raises(AlidnsError) as caught:
-            client.add("other.example", RR, value, Effort())
+            client.add("other.example", RR, value, RetryBudget())
         assert caught.value.zone == "other.example"
     assert len(api.calls) == 1
 
 
 def test_internationalized_zones_are_asked_for_in_unicode(api: FakeApi, client: Client) -> None:
     api.zones["例子.com"] = []
-    added = client.add("xn--fsqu00a.com", RR, VALUE, Effort())
-    assert client.find("xn--fsqu00a.com", RR, VALUE, Effort()) == added.record_id
-    client.delete("xn--fsqu00a.com", str(added.record_id), Effort())
+    added = client.add("xn--fsqu00a.com", RR, VALUE, RetryBudget())
+    assert client.find("xn--fsqu00a.com", RR, VALUE, RetryBudget()) == added.record_id
+    client.delete("xn--fsqu00a.com", str(added.record_id), RetryBudget())
     assert api.zones["例子.com"] == []
 
 
@@ -297,9 +297,9 @@ def test_a_zone_that_is_known_by_its_a_labels_alone_is_found_out_once(
     api: FakeApi, client: Client
 ) -> None:
     api.zones["xn--fsqu00a.com"] = []
-    added = client.add("xn--fsqu00a.com", RR, VALUE, Effort())
-    client.add("xn--fsqu00a.com", RR, "another", Effort())
-    assert client.find("xn--fsqu00a.com", RR, VALUE, Effort()) == added.record_id
+    added = client.add("xn--fsqu00a.com", RR, VALUE, RetryBudget())
+    client.add("xn--fsqu00a.com", RR, "another", RetryBudget())
+    assert client.find("xn--fsqu00a.com", RR, VALUE, RetryBudget()) == added.record_id
     assert [call.parameters["DomainName"] for call in api.calls] == [
         "例子.com",
         *["xn--fsqu00a.com"] * 3,
@@ -310,8 +310,8 @@ def test_a_list_finds_it_out_as_well(api: FakeApi, client: Client) -> None:
     """A later run, which removes what was left, begins with that."""
     api.zones["xn--fsqu00a.com"] = []
     record = api.add("xn--fsqu00a.com", RR, VALUE)
-    assert client.find("xn--fsqu00a.com", RR, VALUE, Effort()) == record.id
-    assert client.find("xn--fsqu00a.com", RR, VALUE, Effort()) == record.id
+    assert client.find("xn--fsqu00a.com", RR, VALUE, RetryBudget()) == record.id
+    assert client.find("xn--fsqu00a.com", RR, VALUE, RetryBudget()) == record.id
     assert len(api.calls) == 3
 
 
@@ -320,7 +320,7 @@ def test_a_zone_that_is_known_by_neither_form_is_asked_for_once_by_each(
 ) -> None:
     for value in ("a", "b"):
         with pytest.raises(AlidnsError) as caught:
-            client.add("xn--fsqu00a.com", RR, value, Effort())
+            client.add("xn--fsqu00a.com", RR, value, RetryBudget())
         assert caught.value.verdict is Verdict.NOT_HERE
         assert caught.value.zone == "xn--fsqu00a.com"
     assert [call.parameters["DomainName"] for call in api.calls] == ["例子.com", "xn--fsqu00a.com"]
@@ -332,7 +332,7 @@ def test_a_form_that_the_policy_does_not_spell_is_not_the_last_word(
     """RAM judges by the name as it was sent, before anybody looks whether there is such a zone."""
     api.zones["xn--fsqu00a.com"] = []
     api.faults.append(Fault(lambda: error("Forbidden.RAM", 403)))
-    assert client.add("xn--fsqu00a.com", RR, VALUE, Effort()).ours
+    assert client.add("xn--fsqu00a.com", RR, VALUE, RetryBudget()).ours
 
 
 @pytest.mark.parametrize("codes", [(DENIED, DENIED), (DENIED, NOT_HERE), (NOT_HERE, DENIED)])
@@ -341,7 +341,7 @@ def test_of_two_forms_a_forbidden_one_is_told(
 ) -> None:
     api.faults.extend(Fault(functools.partial(error, code)) for code in codes)
     with pytest.raises(AlidnsError) as caught:
-        client.add("xn--fiqs8s.com", RR, VALUE, Effort())
+        client.add("xn--fiqs8s.com", RR, VALUE, RetryBudget())
     assert (caught.value.code, caught.value.zone) == (DENIED, "xn--fiqs8s.com")
 
 
@@ -349,7 +349,7 @@ def test_of_two_forms_a_forbidden_one_is_told(
 def test_a_list_may_spell_an_rr_in_either_form(api: FakeApi, client: Client, listed: str) -> None:
     api.zones[ZONE] = []
     record = api.add(ZONE, listed, VALUE)
-    assert client.find(ZONE, "_acme-challenge.xn--fsqu00a", VALUE, Effort()) == record.id
+    assert client.find(ZONE, "_acme-challenge.xn--fsqu00a", VALUE, RetryBudget()) == record.id
 
 
 class Renewable(KeySource):
@@ -402,7 +402,7 @@ def test_many_threads_add_many_records_one_each(api: FakeApi, client: Client) ->
     api.post = one_at_a_time  # type: ignore[method-assign]
     values = [f"value-{i}" for i in range(30)]
     with ThreadPoolExecutor(30) as pool:
-        effort = Effort()
-        added = list(pool.map(lambda value: client.add(ZONE, RR, value, effort), values))
+        budget = RetryBudget()
+        added = list(pool.map(lambda value: client.add(ZONE, RR, value, budget), values))
     assert sorted(api.values(ZONE)) == sorted(values)
     assert len({one.record_id for one in added}) == len(values)

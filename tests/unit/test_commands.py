@@ -21,7 +21,7 @@ from certbot_dns_aliyun.propagation.delegation import BadChainError, Place
 from certbot_dns_aliyun.propagation.question import NameServer
 from certbot_dns_aliyun.records.folder import Folder
 from certbot_dns_aliyun.records.journal import Journal, RecordKey
-from certbot_dns_aliyun.retrying import Effort
+from certbot_dns_aliyun.retrying import RetryBudget
 from tests.unit.fake_api import KEY_ID, SECRET, FakeApi
 from tests.unit.parts import kill
 
@@ -87,7 +87,7 @@ def test_all_pages_are_listed_with_their_times(
 
     monkeypatch.setattr(api, "_list", list_with_times)
     client = Client(KeySource(AccessKey(KEY_ID, SECRET), "file"), "api.example")
-    listed = client.list_txt("example.com", "_acme-challenge", Effort())
+    listed = client.list_txt("example.com", "_acme-challenge", RetryBudget())
     assert len({record.record_id for record in listed}) == len(listed) == 1001
     assert [record.changed_at for record in listed[:5]] == [5.0, 2.0, None, None, None]
     assert api.actions() == ["DescribeDomainRecords"] * 3

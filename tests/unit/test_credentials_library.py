@@ -19,7 +19,7 @@ from certbot_dns_aliyun.credentials import library
 from certbot_dns_aliyun.credentials.library import LibrarySource
 from certbot_dns_aliyun.errors import AlidnsError, Code, NotCalled, Verdict
 from certbot_dns_aliyun.https import Reply
-from certbot_dns_aliyun.retrying import PATIENCE, Effort
+from certbot_dns_aliyun.retrying import PATIENCE, RetryBudget
 from certbot_dns_aliyun.unanswered import Lost, NotSent, NotSentError
 from tests.unit import fake_library
 from tests.unit.fake_api import FakeApi, Fault, error
@@ -195,7 +195,7 @@ def test_a_service_that_stays_silent_is_given_up_after_the_usual_patience(
     provider.instead = [failing() for _ in range(1000)]
     client = Client(source, "alidns.aliyuncs.com")
     with pytest.raises(AlidnsError) as caught:
-        client.add("example.com", "_acme-challenge", "value", Effort())
+        client.add("example.com", "_acme-challenge", "value", RetryBudget())
     assert PATIENCE <= clock.elapsed < PATIENCE + 20
     assert not caught.value.maybe_done
     assert not api.calls
@@ -206,7 +206,7 @@ def test_a_call_is_repeated_with_another_key(
 ) -> None:
     api.zones["example.com"] = []
     api.faults.append(Fault(lambda: error("InvalidSecurityToken.Expired")))
-    Client(source, "alidns.aliyuncs.com").add("example.com", "_acme-challenge", "v", Effort())
+    Client(source, "alidns.aliyuncs.com").add("example.com", "_acme-challenge", "v", RetryBudget())
     used = [call.parameters["SecurityToken"] for call in api.calls]
     assert used == ["CAIS00000000000000000001", "CAIS00000000000000000002"]
 

@@ -9,7 +9,7 @@ import pytest
 from certbot_dns_aliyun.alidns.client import Client
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 from certbot_dns_aliyun.errors import AlidnsError
-from certbot_dns_aliyun.retrying import Effort
+from certbot_dns_aliyun.retrying import RetryBudget
 from tests.unit.fake_api import KEY_ID, SECRET, FakeApi, Fault, error, lost, reply
 
 ZONE, RR, VALUE = "example.com", "_acme-challenge", "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
@@ -22,7 +22,7 @@ def client(api: FakeApi) -> Client:
 
 
 def find(client: Client) -> str | None:
-    return client.find(ZONE, RR, VALUE, Effort())
+    return client.find(ZONE, RR, VALUE, RetryBudget())
 
 
 def test_what_merely_resembles_the_record_is_not_taken_for_it(api: FakeApi, client: Client) -> None:
@@ -125,4 +125,4 @@ def test_a_key_that_may_not_list_is_told_so_once(api: FakeApi, client: Client) -
 def test_a_zone_of_another_account_is_an_error(api: FakeApi, client: Client) -> None:
     api.no_zone = "IncorrectDomainUser"
     with pytest.raises(AlidnsError):
-        client.find("other.example", RR, VALUE, Effort())
+        client.find("other.example", RR, VALUE, RetryBudget())

@@ -12,7 +12,7 @@ from certbot import errors
 from certbot_dns_aliyun.propagation.delegation import BadChainError, Place
 from certbot_dns_aliyun.records import ledger as ledger_module
 from certbot_dns_aliyun.records.ledger import Ledger
-from certbot_dns_aliyun.retrying import Effort
+from certbot_dns_aliyun.retrying import RetryBudget
 from tests.unit.fake_api import FakeApi, Fault, error, lost
 from tests.unit.parts import digest, journals, kill, make_ledger
 
@@ -28,7 +28,7 @@ def ledger(api: FakeApi, tmp_path: Path) -> Ledger:
 
 def refusal(ledger: Ledger, name: str = NAME) -> str:
     with pytest.raises(errors.PluginError) as caught:
-        ledger.add(name, VALUE, Effort())
+        ledger.add(name, VALUE, RetryBudget())
     return str(caught.value)
 
 
@@ -39,14 +39,14 @@ def zones_asked(api: FakeApi) -> list[str]:
 def test_the_zone_that_public_dns_names_is_the_only_one_asked(api: FakeApi, tmp_path: Path) -> None:
     api.zones["example.com"] = []
     ledger = make_ledger(tmp_path, lambda name: "example.com")
-    assert ledger.add(NAME, VALUE, Effort()) == "example.com"
+    assert ledger.add(NAME, VALUE, RetryBudget()) == "example.com"
     assert zones_asked(api) == ["example.com"]
     assert api.zones["example.com"][0].rr == "_acme-challenge.www"
 
 
 def test_without_public_dns_the_longest_hosted_zone_takes_it(api: FakeApi, ledger: Ledger) -> None:
     api.zones["www.example.com"] = []
-    assert ledger.add(NAME, VALUE, Effort()) == "www.example.com"
+    assert ledger.add(NAME, VALUE, RetryBudget()) == "www.example.com"
     assert api.values("example.com") == []
     assert zones_asked(api) == [NAME, "www.example.com"]
 
@@ -55,14 +55,14 @@ def test_a_zone_of_the_validation_name_itself_takes_it_at_its_apex(
     api: FakeApi, ledger: Ledger
 ) -> None:
     api.zones[NAME] = []
-    assert ledger.add(NAME, VALUE, Effort()) == NAME
+    assert ledger.add(NAME, VALUE, RetryBudget()) == NAME
     assert api.zones[NAME][0].rr == "@"
 
 
 def test_a_wrong_name_from_public_dns_is_no_obstacle(api: FakeApi, tmp_path: Path) -> None:
     api.zones["example.com"] = []
     ledger = make_ledger(tmp_path, lambda name: "www.example.com")
-    assert ledger.add(NAME, VALUE, Effort()) == "example.com"
+    assert ledger.add(NAME, VALUE, RetryBudget()) == "example.com"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_the_walk_goes_on_whatever_way_the_api_says_no_zone(
     api: FakeApi, ledger: Ledger, code: str
 ) -> None:
     api.no_zone = code
-    assert ledger.add(NAME, VALUE, Effort()) == "example.com"
+    assert ledger.add(NAME, VALUE, RetryBudget()) == "example.com"
 
 
 def test_a_denial_for_the_zone_of_public_dns_is_told_and_ends_the_walk(
@@ -125,9 +125,9 @@ def test_where_a_cname_leads_is_where_the_record_goes(api: FakeApi, tmp_path: Pa
     target = "example-com.validation.example"
     ledger = make_ledger(tmp_path)
     ledger._find_places = lambda name: [Place(target, "validation.example", (), (name, target))]
-    ledger.add(NAME, VALUE, Effort())
+    ledger.add(NAME, VALUE, RetryBudget())
     assert [r.rr for r in api.zones["validation.example"]] == ["example-com"]
-    assert ledger.remove(NAME, VALUE, Effort()) is None
+    assert ledger.remove(NAME, VALUE, RetryBudget()) is None
     assert api.values("validation.example") == []
 
 
@@ -198,10 +198,10 @@ def test_once_the_api_has_refused_every_zone_the_resolver_is_asked(
     api.no_zone = code
     api.zones["validation.example"] = []
     ledger = led_by_the_resolver(tmp_path, NAME, *between, TARGET)
-    assert ledger.add(NAME, VALUE, Effort()) == "validation.example"
+    assert ledger.add(NAME, VALUE, RetryBudget()) == "validation.example"
     assert [(r.rr, r.value) for r in api.zones["validation.example"]] == [("example-com", VALUE)]
     assert [served.place.name for served in ledger.added()] == [TARGET]
-    ledger.remove(NAME, VALUE, Effort())
+    ledger.remove(NAME, VALUE, RetryBudget())
     assert api.values("validation.example") == []
 
 
@@ -215,7 +215,7 @@ def test_where_nobody_tells_what_a_target_is_used_for_its_own_name_does(
     api.may_list = False
     ledger = led_by_the_resolver(tmp_path, NAME, target)
     if is_taken:
-        assert ledger.add(NAME, VALUE, Effort()) == "validation.example"
+        assert ledger.add(NAME, VALUE, RetryBudget()) == "validation.example"
     else:
         assert f"dns_aliyun_delegation_targets = {target}" in refusal(ledger)
 
@@ -225,7 +225,7 @@ def test_where_the_api_takes_the_record_the_resolver_is_not_asked(
 ) -> None:
     api.zones["example.com"] = []
     ledger = led_by_the_resolver(tmp_path, NAME, TARGET)
-    assert ledger.add(NAME, VALUE, Effort()) == "example.com"
+    assert ledger.add(NAME, VALUE, RetryBudget()) == "example.com"
 
 
 @pytest.mark.parametrize("unread", ["", UNREAD])
@@ -255,22 +255,22 @@ def test_a_circle_that_the_resolver_tells(api: FakeApi, tmp_path: Path) -> None:
 
 def test_two_values_at_one_name_are_two_records(api: FakeApi, ledger: Ledger) -> None:
     for value in ("a", "b"):
-        ledger.add(NAME, value, Effort())
+        ledger.add(NAME, value, RetryBudget())
     assert api.values("example.com") == ["a", "b"]
     assert {served.value for served in ledger.added()} == {"a", "b"}
-    ledger.remove(NAME, "a", Effort())
+    ledger.remove(NAME, "a", RetryBudget())
     assert api.values("example.com") == ["b"]
 
 
 def test_one_value_asked_for_twice_is_one_record_until_the_last_user_is_done(
     api: FakeApi, ledger: Ledger
 ) -> None:
-    ledger.add(NAME, VALUE, Effort())
-    ledger.add(NAME, VALUE, Effort())
+    ledger.add(NAME, VALUE, RetryBudget())
+    ledger.add(NAME, VALUE, RetryBudget())
     assert api.values("example.com") == [VALUE]
-    ledger.remove(NAME, VALUE, Effort())
+    ledger.remove(NAME, VALUE, RetryBudget())
     assert api.values("example.com") == [VALUE]
-    ledger.remove(NAME, VALUE, Effort())
+    ledger.remove(NAME, VALUE, RetryBudget())
     assert api.values("example.com") == []
 
 
@@ -284,15 +284,15 @@ def test_a_second_user_shares_the_failure_of_the_first(api: FakeApi, ledger: Led
 
 def test_a_value_that_was_there_before_stays(api: FakeApi, ledger: Ledger) -> None:
     theirs = api.add("example.com", "_acme-challenge.www", VALUE)
-    ledger.add(NAME, VALUE, Effort())
+    ledger.add(NAME, VALUE, RetryBudget())
     assert len(ledger.added()) == 1, "it has to be served all the same"
-    assert ledger.remove(NAME, VALUE, Effort()) is None
+    assert ledger.remove(NAME, VALUE, RetryBudget()) is None
     assert ledger.close() == []
     assert api.zones["example.com"] == [theirs]
 
 
 def test_removing_what_was_never_added_makes_no_call(api: FakeApi, ledger: Ledger) -> None:
-    assert ledger.remove(NAME, VALUE, Effort()) is None
+    assert ledger.remove(NAME, VALUE, RetryBudget()) is None
     assert not api.calls
 
 
@@ -301,23 +301,23 @@ def test_an_add_given_up_in_doubt_is_looked_for_twice_and_removed(
 ) -> None:
     api.zones[NAME] = []
     api.faults.append(Fault(lost, acted=True))
-    effort = Effort(patience=0.01)
+    budget = RetryBudget(patience=0.01)
     with pytest.raises(errors.PluginError):
-        ledger.add(NAME, VALUE, effort)
+        ledger.add(NAME, VALUE, budget)
     record, api.zones[NAME] = api.zones[NAME], []
     add_late = lambda: (api.zones[NAME].extend(record), lost())[1]  # noqa: E731
     # The API carries it out between the two looks.
     api.faults.append(Fault(add_late, acted=True, action="DescribeDomainRecords"))
-    assert ledger.remove(NAME, VALUE, Effort()) is None
+    assert ledger.remove(NAME, VALUE, RetryBudget()) is None
     assert api.zones[NAME] == []
 
 
 def test_what_cannot_be_removed_is_named_with_the_command_that_removes_it(
     api: FakeApi, ledger: Ledger, tmp_path: Path
 ) -> None:
-    ledger.add(NAME, VALUE, Effort())
+    ledger.add(NAME, VALUE, RetryBudget())
     api.is_dead = True
-    left = ledger.remove(NAME, VALUE, Effort())
+    left = ledger.remove(NAME, VALUE, RetryBudget())
     assert left
     (record,) = api.zones["example.com"]
     for part in (NAME, VALUE, "zone example.com", "RR _acme-challenge.www", record.id):
@@ -328,7 +328,7 @@ def test_what_cannot_be_removed_is_named_with_the_command_that_removes_it(
 
 
 def test_what_nobody_removed_is_named_at_the_end(ledger: Ledger) -> None:
-    ledger.add(NAME, VALUE, Effort())
+    ledger.add(NAME, VALUE, RetryBudget())
     (left,) = ledger.close()
     assert NAME in left
     assert VALUE in left
@@ -339,8 +339,8 @@ def test_without_list_and_id_the_console_is_named(api: FakeApi, ledger: Ledger) 
     api.zones["www.example.com"] = []
     api.faults.append(Fault(lambda: error("InvalidDomainName.NoExist")))
     api.faults.append(Fault(lost, acted=True))
-    ledger.add(NAME, VALUE, Effort())
-    left = ledger.remove(NAME, VALUE, Effort())
+    ledger.add(NAME, VALUE, RetryBudget())
+    left = ledger.remove(NAME, VALUE, RetryBudget())
     assert left
     assert "lacks the permission alidns:DescribeDomainRecords" in left
     assert "console" in left
@@ -348,9 +348,9 @@ def test_without_list_and_id_the_console_is_named(api: FakeApi, ledger: Ledger) 
 
 def test_an_ended_run_leaves_no_journal(api: FakeApi, ledger: Ledger, tmp_path: Path) -> None:
     ledger.plan([(NAME, VALUE)])
-    ledger.add(NAME, VALUE, Effort())
+    ledger.add(NAME, VALUE, RetryBudget())
     assert len(journals(tmp_path)) == 1
-    ledger.remove(NAME, VALUE, Effort())
+    ledger.remove(NAME, VALUE, RetryBudget())
     ledger.close()
     assert journals(tmp_path) == []
 
@@ -359,8 +359,8 @@ def test_a_lost_reply_of_a_zone_that_is_none_leaves_nothing_behind(
     api: FakeApi, ledger: Ledger, tmp_path: Path
 ) -> None:
     api.faults.append(Fault(lost))
-    assert ledger.add(NAME, VALUE, Effort()) == "example.com"
-    ledger.remove(NAME, VALUE, Effort())
+    assert ledger.add(NAME, VALUE, RetryBudget()) == "example.com"
+    ledger.remove(NAME, VALUE, RetryBudget())
     assert ledger.close() == []
     assert journals(tmp_path) == []
 
@@ -371,7 +371,7 @@ def test_doubt_about_a_zone_that_is_none_ends_when_the_api_is_back(
     api.is_dead = True
     refusal(ledger)
     api.is_dead = False
-    assert ledger.remove(NAME, VALUE, Effort()) is None
+    assert ledger.remove(NAME, VALUE, RetryBudget()) is None
     assert ledger.close() == []
     assert journals(tmp_path) == []
 
@@ -388,30 +388,30 @@ def test_an_add_under_way_is_waited_for_before_its_record_is_removed(
 
     api.zones[NAME] = []
     api.faults.append(Fault(slowly, acted=True))  # type: ignore[arg-type]
-    effort = Effort()
-    adding = threading.Thread(target=refusal_of, args=(ledger, effort))
+    budget = RetryBudget()
+    adding = threading.Thread(target=refusal_of, args=(ledger, budget))
     adding.start()
     assert under_way.wait(10)
-    effort.call_off()
+    budget.call_off()
     threading.Timer(0.1, go_on.set).start()
-    assert ledger.remove(NAME, VALUE, Effort()) is None
+    assert ledger.remove(NAME, VALUE, RetryBudget()) is None
     adding.join(10)
     assert api.zones[NAME] == []
 
 
-def refusal_of(ledger: Ledger, effort: Effort) -> None:
+def refusal_of(ledger: Ledger, budget: RetryBudget) -> None:
     with pytest.raises(errors.PluginError):
-        ledger.add(NAME, VALUE, effort)
+        ledger.add(NAME, VALUE, budget)
 
 
 def test_an_add_that_never_ends_does_not_hold_up_removing(
     api: FakeApi, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ledger_module, "_UNDER_WAY", 0.05)
-    ledger.add(NAME, VALUE, Effort())
+    ledger.add(NAME, VALUE, RetryBudget())
     entry = ledger._entries[NAME, VALUE]
     entry.added, entry.record_id = type(entry.added)(), None
-    assert ledger.remove(NAME, VALUE, Effort()) is None
+    assert ledger.remove(NAME, VALUE, RetryBudget()) is None
     assert api.values("example.com") == []
 
 
@@ -419,6 +419,6 @@ def test_the_log_tells_the_zone_and_holds_no_value_of_a_key(
     ledger: Ledger, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    ledger.add(NAME, VALUE, Effort())
+    ledger.add(NAME, VALUE, RetryBudget())
     assert "example.com" in caplog.text
     kill(ledger._journal)

@@ -14,18 +14,18 @@ from certbot_dns_aliyun.alidns import pace
 from certbot_dns_aliyun.alidns.pace import CALLS_PER_SECOND, Rate, ZoneGate
 from certbot_dns_aliyun.errors import AlidnsError
 from certbot_dns_aliyun.journeys import CONNECTIONS
-from certbot_dns_aliyun.retrying import Effort
+from certbot_dns_aliyun.retrying import RetryBudget
 from tests.unit.fake_time import START, Clock
 
 
 def turns_free(gate: ZoneGate, most: int = 12) -> int:
     """Counts the writes that may be under way at once now."""
     entered = []
-    effort = Effort()
+    budget = RetryBudget()
 
     def enter() -> None:
         try:
-            turn = gate.turn(effort)
+            turn = gate.turn(budget)
         except AlidnsError:
             return
         turn.__enter__()
@@ -34,11 +34,11 @@ def turns_free(gate: ZoneGate, most: int = 12) -> int:
     threads = [threading.Thread(target=enter) for _ in range(most)]
     for thread in threads:
         thread.start()
-    # Those that may enter do so at once; the others wait until the effort is called off.
+    # Those that may enter do so at once; the others wait until the phase is called off.
     for thread in threads:
         thread.join(0.01)
     count = len(entered)
-    effort.call_off()
+    budget.call_off()
     for turn in list(entered):
         turn.__exit__(ValueError, ValueError(), None)  # it proves nothing about the limit
     for thread in threads:
@@ -53,7 +53,7 @@ def test_the_first_write_to_a_zone_goes_alone() -> None:
 def succeed_together(gate: ZoneGate, count: int) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(count):
-            stack.enter_context(gate.turn(Effort()))
+            stack.enter_context(gate.turn(RetryBudget()))
 
 
 def test_as_many_successes_at_once_as_may_be_double_the_writes() -> None:
@@ -76,17 +76,17 @@ def test_a_zone_gets_no_more_than_its_share_and_has_more_when_others_are_done() 
 
 
 def test_a_zone_has_work_while_writes_wait_or_are_under_way() -> None:
-    gate, effort = ZoneGate(), Effort()
+    gate, budget = ZoneGate(), RetryBudget()
     assert not gate.has_work
-    with gate.turn(effort):
+    with gate.turn(budget):
         assert gate.has_work
-        waiting = threading.Thread(target=lambda: gate.turn(effort).__exit__(None, None, None))
+        waiting = threading.Thread(target=lambda: gate.turn(budget).__exit__(None, None, None))
         waiting.start()
     waiting.join(5)
     assert not gate.has_work
-    effort.call_off()
+    budget.call_off()
     with pytest.raises(AlidnsError):
-        gate.turn(effort)
+        gate.turn(budget)
     assert not gate.has_work
 
 
@@ -100,7 +100,7 @@ def test_a_success_alone_proves_nothing_about_two() -> None:
 def test_a_zone_that_was_busy_with_our_own_writes_takes_one_at_a_time_from_then_on() -> None:
     gate = ZoneGate()
     succeed_together(gate, 1)
-    first, second = gate.turn(Effort()), gate.turn(Effort())
+    first, second = gate.turn(RetryBudget()), gate.turn(RetryBudget())
     first.__exit__(None, None, None)  # it may have ended when the refusal of the other comes
     gate.was_busy(second.was_alone)
     second.__exit__(ValueError, ValueError(), None)
@@ -112,67 +112,67 @@ def test_a_zone_that_was_busy_with_our_own_writes_takes_one_at_a_time_from_then_
 def test_a_zone_that_was_busy_with_a_strangers_write_keeps_its_pace() -> None:
     gate = ZoneGate()
     succeed_together(gate, 1)
-    turn = gate.turn(Effort())
+    turn = gate.turn(RetryBudget())
     gate.was_busy(turn.was_alone)
     turn.__exit__(ValueError, ValueError(), None)
     assert turns_free(gate) == 2
 
 
 def test_who_waits_for_a_turn_is_told_that_the_run_was_called_off() -> None:
-    gate, effort = ZoneGate(), Effort()
-    with gate.turn(effort):
-        effort.call_off()
+    gate, budget = ZoneGate(), RetryBudget()
+    with gate.turn(budget):
+        budget.call_off()
         with pytest.raises(AlidnsError, match="called off"):
-            gate.turn(effort)
+            gate.turn(budget)
 
 
 def test_a_turn_ends_with_an_error_too() -> None:
     gate = ZoneGate()
-    with pytest.raises(ValueError, match="x"), gate.turn(Effort()):
+    with pytest.raises(ValueError, match="x"), gate.turn(RetryBudget()):
         raise ValueError("x")
     assert turns_free(gate) == 1
 
 
 def test_calls_keep_within_the_documented_rate(clock: Clock) -> None:
-    rate, effort = Rate(), Effort()
-    sent = [rate.wait(effort) for _ in range(4 * CALLS_PER_SECOND)]
+    rate, budget = Rate(), RetryBudget()
+    sent = [rate.wait(budget) for _ in range(4 * CALLS_PER_SECOND)]
     for i, at in enumerate(sent[CALLS_PER_SECOND:]):
         assert at - sent[i] >= 1.0 - 1e-6
     assert clock.elapsed == pytest.approx(3.0)
 
 
 def test_a_refused_rate_is_halved_after_a_pause(clock: Clock) -> None:
-    rate, effort = Rate(), Effort()
-    sent = [rate.wait(effort) for _ in range(20)]
+    rate, budget = Rate(), RetryBudget()
+    sent = [rate.wait(budget) for _ in range(20)]
     clock.sleep(0.1)
     rate.slow_down(sent[-1])
-    sent = [rate.wait(effort) for _ in range(3)]
+    sent = [rate.wait(budget) for _ in range(3)]
     assert sent[0] == pytest.approx(START + 0.1 + 1.0)
     assert sent[1] - sent[0] == pytest.approx(1 / 10, rel=0.1)
 
 
 def test_a_call_that_was_refused_alone_does_not_slow_down_the_next_ones(clock: Clock) -> None:
-    rate, effort = Rate(), Effort()
-    rate.slow_down(rate.wait(effort))
+    rate, budget = Rate(), RetryBudget()
+    rate.slow_down(rate.wait(budget))
     for _ in range(5):
-        rate.wait(effort)
+        rate.wait(budget)
     assert clock.elapsed < 5
 
 
 def test_calls_refused_together_slow_down_once(clock: Clock) -> None:
-    rate, effort = Rate(), Effort()
-    together = [rate.wait(effort) for _ in range(8)]
+    rate, budget = Rate(), RetryBudget()
+    together = [rate.wait(budget) for _ in range(8)]
     for sent_at in together:
         rate.slow_down(sent_at)
-    first, second = rate.wait(effort), rate.wait(effort)
+    first, second = rate.wait(budget), rate.wait(budget)
     assert second - first == pytest.approx(1 / 4, rel=0.1)
 
 
 def test_a_rate_that_was_refused_for_eight_seconds_recovers(clock: Clock) -> None:
-    rate, effort = Rate(), Effort()
+    rate, budget = Rate(), RetryBudget()
     sent: list[float] = []
     while len(sent) < 200:
-        at = rate.wait(effort)
+        at = rate.wait(budget)
         if at - START < 8.0:
             rate.slow_down(at)
         else:
@@ -186,9 +186,9 @@ def test_who_waits_for_the_rate_gains_by_its_recovery(monkeypatch: pytest.Monkey
     """Many threads wait at once; what each is told at first would be much too late."""
     monkeypatch.setattr(pace, "_PAUSE", 0.1)
     monkeypatch.setattr(pace, "_GROWTH", 1000.0)
-    rate, effort = Rate(10_000), Effort()
-    rate.slow_down(rate.wait(effort))
-    threads = [threading.Thread(target=rate.wait, args=(effort,)) for _ in range(100)]
+    rate, budget = Rate(10_000), RetryBudget()
+    rate.slow_down(rate.wait(budget))
+    threads = [threading.Thread(target=rate.wait, args=(budget,)) for _ in range(100)]
     began = time.monotonic()
     for thread in threads:
         thread.start()
@@ -198,8 +198,8 @@ def test_who_waits_for_the_rate_gains_by_its_recovery(monkeypatch: pytest.Monkey
 
 
 def test_a_refusal_puts_off_who_waits_already(clock: Clock) -> None:
-    rate, effort = Rate(), Effort()
-    first = rate.wait(effort)
+    rate, budget = Rate(), RetryBudget()
+    first = rate.wait(budget)
     rate.slow_down(first)
     sleep = clock.sleep
     refused = []
@@ -211,24 +211,24 @@ def test_a_refusal_puts_off_who_waits_already(clock: Clock) -> None:
             rate.slow_down(clock.now)
 
     clock.sleep = refused_meanwhile  # type: ignore[method-assign]
-    assert rate.wait(effort) >= refused[0] + 1.0
+    assert rate.wait(budget) >= refused[0] + 1.0
 
 
 def test_who_is_called_off_waits_for_no_rate(clock: Clock) -> None:
-    rate, effort = Rate(), Effort()
-    rate.slow_down(rate.wait(effort))
-    effort.call_off()
-    assert rate.wait(effort) == clock.now == START
+    rate, budget = Rate(), RetryBudget()
+    rate.slow_down(rate.wait(budget))
+    budget.call_off()
+    assert rate.wait(budget) == clock.now == START
 
 
 @given(refused=st.lists(st.booleans(), max_size=60))
 def test_no_pattern_of_refusals_makes_it_stop_or_rush(refused: list[bool]) -> None:
     clock = Clock()
     with clock.in_place():
-        rate, effort = Rate(), Effort()
+        rate, budget = Rate(), RetryBudget()
         last = clock.now
         for is_refused in refused:
-            at = rate.wait(effort)
+            at = rate.wait(budget)
             assert last <= at <= last + 3.0
             assert clock.now == pytest.approx(at)
             last = at
@@ -237,10 +237,10 @@ def test_no_pattern_of_refusals_makes_it_stop_or_rush(refused: list[bool]) -> No
 
 
 def test_against_five_calls_a_second_the_rate_settles_with_few_refusals(clock: Clock) -> None:
-    rate, effort, refused = Rate(), Effort(), 0
+    rate, budget, refused = Rate(), RetryBudget(), 0
     accepted: list[float] = []
     while len(accepted) < 100:
-        at = rate.wait(effort)
+        at = rate.wait(budget)
         if len([a for a in accepted if at - a < 1.0]) < 5:
             accepted.append(at)
         else:

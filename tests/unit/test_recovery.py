@@ -10,7 +10,7 @@ import pytest
 from certbot import errors
 
 from certbot_dns_aliyun.records.ledger import Ledger
-from certbot_dns_aliyun.retrying import Effort
+from certbot_dns_aliyun.retrying import RetryBudget
 from tests.unit.fake_api import KEY_ID, FakeApi, Fault, error, lost
 from tests.unit.parts import digest, journals, kill, make_ledger
 
@@ -42,14 +42,14 @@ def killed_run(config_dir: Path) -> Ledger:
     """A run that is killed after it has added its record."""
     ledger = make_ledger(config_dir, in_dns)
     ledger.plan([(NAME, VALUE)])
-    ledger.add(NAME, VALUE, Effort())
+    ledger.add(NAME, VALUE, RetryBudget())
     kill(ledger._journal)
     return ledger
 
 
 def recover(config_dir: Path, key_id: str = KEY_ID) -> None:
     ledger = make_ledger(config_dir, in_dns, key_id)
-    ledger.recover(Effort(20.0))
+    ledger.recover(RetryBudget(20.0))
     assert ledger.close() == []
 
 
@@ -63,10 +63,10 @@ def test_the_next_run_removes_what_a_killed_one_left(api: FakeApi, tmp_path: Pat
 
 def test_a_run_that_goes_on_is_left_alone(api: FakeApi, tmp_path: Path) -> None:
     living = make_ledger(tmp_path, in_dns)
-    living.add(NAME, VALUE, Effort())
+    living.add(NAME, VALUE, RetryBudget())
     recover(tmp_path)
     assert api.values("example.com") == [VALUE]
-    assert living.remove(NAME, VALUE, Effort()) is None
+    assert living.remove(NAME, VALUE, RetryBudget()) is None
     living.close()
     assert journals(tmp_path) == []
 
@@ -95,7 +95,7 @@ def test_a_run_killed_while_its_call_was_under_way_is_cleaned_up_after(
     ledger = make_ledger(tmp_path, in_dns)
     api.faults.append(Fault(Killed, acted=True))
     with pytest.raises(Killed):
-        ledger.add(NAME, VALUE, Effort())
+        ledger.add(NAME, VALUE, RetryBudget())
     kill(ledger._journal)
     assert api.values("example.com") == [VALUE]
     recover(tmp_path)
@@ -132,7 +132,7 @@ def killed_while_trying(config_dir: Path, api: FakeApi) -> None:
     ledger = make_ledger(config_dir)
     api.is_dead = True
     with pytest.raises(errors.PluginError):
-        ledger.add(NAME, VALUE, Effort())
+        ledger.add(NAME, VALUE, RetryBudget())
     kill(ledger._journal)
     api.is_dead = False
 
@@ -168,7 +168,7 @@ def test_a_record_that_left_with_its_zone_is_told_even_by_the_same_key(
     api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     ledger = make_ledger(tmp_path)
-    ledger.add(NAME, VALUE, Effort())
+    ledger.add(NAME, VALUE, RetryBudget())
     kill(ledger._journal)
     del api.zones["example.com"]
     recover(tmp_path)
@@ -186,9 +186,9 @@ def test_what_a_key_of_another_account_hears_of_a_zone_proves_nothing(
         api.zones[NAME] = []
         api.faults.append(Fault(Killed, acted=True, action="AddDomainRecord"))
         with pytest.raises(Killed):
-            ledger.add(NAME, VALUE, Effort())
+            ledger.add(NAME, VALUE, RetryBudget())
     else:
-        ledger.add(NAME, VALUE, Effort())
+        ledger.add(NAME, VALUE, RetryBudget())
     kill(ledger._journal)
     own, api.zones, api.no_zone = api.zones, {}, code
     recover(tmp_path, OTHER_KEY)
@@ -355,7 +355,7 @@ def test_a_zone_that_is_busy_all_the_time_does_not_keep_the_others_from_their_tu
     names = [f"_acme-challenge.{n}.example.com" for n in "ab"] + ["_acme-challenge.example.org"]
     ledger = make_ledger(tmp_path, lambda name: name[-11:])
     for name in names:
-        ledger.add(name, VALUE, Effort())
+        ledger.add(name, VALUE, RetryBudget())
     kill(ledger._journal)
     real = api._act
 
@@ -376,9 +376,9 @@ def test_a_recovery_that_is_called_off_tells_of_no_failures(
     api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     killed_run(tmp_path)
-    effort = Effort(20.0)
-    effort.call_off()
-    make_ledger(tmp_path, in_dns).recover(effort)
+    budget = RetryBudget(20.0)
+    budget.call_off()
+    make_ledger(tmp_path, in_dns).recover(budget)
     assert api.actions() == ["AddDomainRecord"]
     (warning,) = warnings(caplog)
     assert "next run (1)" in warning

@@ -15,7 +15,7 @@ from certbot_dns_aliyun.alidns.client import Client
 from certbot_dns_aliyun.alidns.requests import add_record
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 from certbot_dns_aliyun.errors import AlidnsError, sentence
-from certbot_dns_aliyun.retrying import Effort
+from certbot_dns_aliyun.retrying import RetryBudget
 from tests.unit.fake_api import KEY_ID, SECRET, FakeApi, Fault, response
 from tests.unit.fake_time import Clock
 
@@ -114,7 +114,7 @@ def test_whatever_comes_back_adding_ends(some: list[Any]) -> None:
         api.faults.extend(Fault(lambda parts=parts: as_response(parts)) for parts in some)
         client = Client(SOURCE, "h")
         with contextlib.suppress(AlidnsError):
-            added = client.add("example.com", "_acme-challenge", "value", Effort())
+            added = client.add("example.com", "_acme-challenge", "value", RetryBudget())
             assert added.record_id is None or added.record_id.isdigit()
         assert api.clock.elapsed < 300
 
@@ -125,7 +125,7 @@ def test_whatever_comes_back_always_looking_for_a_record_ends(parts: Any) -> Non
         api.faults.extend(Fault(lambda: as_response(parts)) for _ in range(300))
         client = Client(SOURCE, "h")
         with contextlib.suppress(AlidnsError):
-            record_id = client.find("example.com", "_acme-challenge", "value", Effort())
+            record_id = client.find("example.com", "_acme-challenge", "value", RetryBudget())
             assert record_id is None or record_id.isdigit()
         assert len(api.calls) < 300
         assert api.clock.elapsed < 300

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from certbot_dns_aliyun.errors import AlidnsError, NotCalled
-from certbot_dns_aliyun.retrying import PATIENCE, PROBE, Effort
+from certbot_dns_aliyun.retrying import PATIENCE, PROBE, RetryBudget
 from certbot_dns_aliyun.unanswered import NotSent
 from tests.unit.fake_time import Clock
 
@@ -17,96 +17,96 @@ NO_KEY = AlidnsError(NotCalled.CREDENTIALS_NOT_YET, origin="the RAM role web")
 BUSY = AlidnsError("LastOperationNotFinished", "AddDomainRecord", host=HOST, zone="example.com")
 
 
-def fail_for(seconds: float, effort: Effort, clock: Clock, error: AlidnsError = DEAD) -> bool:
+def fail_for(seconds: float, budget: RetryBudget, clock: Clock, error: AlidnsError = DEAD) -> bool:
     """Whether a call that fails all the time, and for the last time then, is not made again."""
     began = clock.now
     for part in range(11):
         clock.now = began + seconds * part / 10
-        effort.failed(error)
-    return effort.is_spent(error, began)
+        budget.failed(error)
+    return budget.is_spent(error, began)
 
 
 def test_a_call_is_made_again_until_nothing_has_answered_for_two_minutes(clock: Clock) -> None:
-    effort = Effort()
-    assert not fail_for(PATIENCE - 1, effort, clock)
+    budget = RetryBudget()
+    assert not fail_for(PATIENCE - 1, budget, clock)
     clock.sleep(1)
-    assert effort.is_spent(DEAD, clock.now), "however late that call began to fail"
+    assert budget.is_spent(DEAD, clock.now), "however late that call began to fail"
 
 
 def test_time_in_which_nothing_failed_is_not_counted(clock: Clock) -> None:
-    effort = Effort()
+    budget = RetryBudget()
     clock.sleep(2 * PATIENCE)
-    effort.failed(DEAD)
-    assert not effort.is_spent(DEAD, clock.now)
-    effort.answered(HOST)
+    budget.failed(DEAD)
+    assert not budget.is_spent(DEAD, clock.now)
+    budget.answered(HOST)
     clock.sleep(2 * PATIENCE)
-    effort.failed(DEAD)
-    assert not effort.is_spent(DEAD, clock.now)
-    assert effort.given_up(HOST) is None
+    budget.failed(DEAD)
+    assert not budget.is_spent(DEAD, clock.now)
+    assert budget.given_up(HOST) is None
 
 
 def test_an_answer_to_one_call_gives_the_others_more_time(clock: Clock) -> None:
-    effort = Effort()
-    fail_for(PATIENCE - 1, effort, clock)
-    effort.answered(HOST)
+    budget = RetryBudget()
+    fail_for(PATIENCE - 1, budget, clock)
+    budget.answered(HOST)
     clock.sleep(2)
-    effort.failed(DEAD)
-    assert not effort.is_spent(DEAD, clock.now - PATIENCE + 1)
+    budget.failed(DEAD)
+    assert not budget.is_spent(DEAD, clock.now - PATIENCE + 1)
 
 
 def test_one_call_that_fails_for_two_minutes_ends_however_well_the_others_do(clock: Clock) -> None:
-    effort = Effort()
+    budget = RetryBudget()
     first_failure = clock.now
     clock.sleep(PATIENCE)
-    effort.answered(HOST)
-    assert effort.is_spent(DEAD, first_failure)
+    budget.answered(HOST)
+    assert budget.is_spent(DEAD, first_failure)
 
 
 @pytest.mark.parametrize("other", [NO_KEY, BUSY])
 def test_each_that_a_call_depends_on_has_patience_of_its_own(
     clock: Clock, other: AlidnsError
 ) -> None:
-    effort = Effort()
-    assert fail_for(PATIENCE, effort, clock, other)
-    effort.failed(DEAD)
-    assert not effort.is_spent(DEAD, clock.now)
-    effort.answered(HOST)
-    assert effort.is_spent(other, clock.now), "an answer of the API says nothing about that"
+    budget = RetryBudget()
+    assert fail_for(PATIENCE, budget, clock, other)
+    budget.failed(DEAD)
+    assert not budget.is_spent(DEAD, clock.now)
+    budget.answered(HOST)
+    assert budget.is_spent(other, clock.now), "an answer of the API says nothing about that"
 
 
 def test_what_was_given_up_needs_no_more_calls_to_be_known(clock: Clock) -> None:
-    effort = Effort()
-    fail_for(PATIENCE, effort, clock)
-    assert effort.given_up(HOST) is DEAD
-    assert effort.given_up("example.com", "credentials.ini") is None
+    budget = RetryBudget()
+    fail_for(PATIENCE, budget, clock)
+    assert budget.given_up(HOST) is DEAD
+    assert budget.given_up("example.com", "credentials.ini") is None
 
 
 def test_what_this_process_gave_up_is_probed_only_until_it_answers(clock: Clock) -> None:
-    fail_for(PATIENCE, Effort(), clock)
+    fail_for(PATIENCE, RetryBudget(), clock)
     for _ in range(2):
-        effort = Effort()
-        assert effort.given_up(HOST) is None, "one call is made"
-        assert not fail_for(PROBE - 1, effort, clock)
-        assert fail_for(PROBE, effort, clock)
-    effort.answered(HOST)
-    assert not fail_for(PATIENCE - 1, Effort(), clock)
+        budget = RetryBudget()
+        assert budget.given_up(HOST) is None, "one call is made"
+        assert not fail_for(PROBE - 1, budget, clock)
+        assert fail_for(PROBE, budget, clock)
+    budget.answered(HOST)
+    assert not fail_for(PATIENCE - 1, RetryBudget(), clock)
 
 
 def test_what_one_phase_of_a_run_has_probed_in_vain_the_next_does_not(clock: Clock) -> None:
-    fail_for(PATIENCE, Effort(), clock)
-    recovering = Effort(20.0)
-    adding = Effort(after=recovering)
+    fail_for(PATIENCE, RetryBudget(), clock)
+    recovering = RetryBudget(20.0)
+    adding = RetryBudget(after=recovering)
     assert adding.given_up(HOST, "credentials.ini") is None
     fail_for(PROBE, recovering, clock)
     assert adding.given_up(HOST, "credentials.ini") is DEAD
-    assert Effort().given_up(HOST) is None, "the next run makes a call again"
+    assert RetryBudget().given_up(HOST) is None, "the next run makes a call again"
 
 
 def test_a_phase_that_was_to_be_short_leaves_the_next_all_of_its_patience(clock: Clock) -> None:
     """A long recovery of an old run uses nothing up of the new one's."""
-    recovering = Effort(20.0)
+    recovering = RetryBudget(20.0)
     fail_for(20.0, recovering, clock)
-    adding = Effort(after=recovering)
+    adding = RetryBudget(after=recovering)
     assert adding.given_up(HOST) is None
     assert not fail_for(PATIENCE - 1, adding, clock)
 
@@ -115,26 +115,26 @@ def test_repeated_calls_are_told_of_once_for_all_phases_until_there_was_an_answe
     clock: Clock,
 ) -> None:
     told: list[str] = []
-    fail_for(9.0, Effort(tell=told.append), clock)
+    fail_for(9.0, RetryBudget(tell=told.append), clock)
     assert told == []
-    fail_for(PATIENCE, Effort(tell=told.append), clock)
-    fail_for(PATIENCE, Effort(tell=told.append), clock)
+    fail_for(PATIENCE, RetryBudget(tell=told.append), clock)
+    fail_for(PATIENCE, RetryBudget(tell=told.append), clock)
     (first,) = told
     assert first.startswith("Calls are being repeated since ")
     assert "alidns.aliyuncs.com cannot be reached on port 443" in first
-    effort = Effort(tell=told.append)
-    effort.answered(HOST)
-    fail_for(9.0, effort, clock)
+    budget = RetryBudget(tell=told.append)
+    budget.answered(HOST)
+    fail_for(9.0, budget, clock)
     assert told == [first]
-    fail_for(10.0, effort, clock)
+    fail_for(10.0, budget, clock)
     assert len(told) == 2
 
 
 def test_an_effort_that_was_called_off_waits_no_more() -> None:
-    effort = Effort()
-    sleeper = threading.Thread(target=effort.sleep, args=(600,))
+    budget = RetryBudget()
+    sleeper = threading.Thread(target=budget.sleep, args=(600,))
     sleeper.start()
-    effort.call_off()
+    budget.call_off()
     sleeper.join(5)
     assert not sleeper.is_alive()
-    assert effort.is_spent(DEAD, 0.0)
+    assert budget.is_spent(DEAD, 0.0)

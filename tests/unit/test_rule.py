@@ -23,7 +23,7 @@ from certbot_dns_aliyun.propagation.delegation import Place, find_places, place_
 from certbot_dns_aliyun.propagation.target import Use
 from certbot_dns_aliyun.records.ledger import Ledger
 from certbot_dns_aliyun.records.rule import Rule
-from certbot_dns_aliyun.retrying import Effort
+from certbot_dns_aliyun.retrying import RetryBudget
 from tests.unit.fake_api import SECRET, FakeApi
 from tests.unit.fake_dns import Asked, Internet, lost
 from tests.unit.fake_time import Clock
@@ -323,7 +323,7 @@ def carry_out(situation: Situation) -> list[tuple[str, str]]:
             )
             with contextlib.suppress(errors.PluginError):
                 ledger.refuse([NAME])
-                ledger.add(NAME, OURS, Effort())
+                ledger.add(NAME, OURS, RetryBudget())
             ledger.close()
     return [
         (full_name(call.parameters["RR"], zone), call.parameters["AccessKeyId"])

@@ -124,10 +124,10 @@ def test_one_record_that_cannot_be_removed_does_not_stop_the_others(
     assert ledger
     remove = ledger.remove
 
-    def broken(name: str, value: str, effort: Any) -> str | None:
+    def broken(name: str, value: str, budget: Any) -> str | None:
         if value == "value-3":
             raise RuntimeError("a secret")
-        return remove(name, value, effort)
+        return remove(name, value, budget)
 
     monkeypatch.setattr(ledger, "remove", broken)
     remove_all(run, wanted)

@@ -54,11 +54,12 @@ endif
 set-up: ## the virtual environments and the wheel
 	$(call prepare,build/venv/dev $(VERSIONS:%=build/certbot-%/stamp) $(OTHERS:%=build/%/stamp))
 
-lint: ## ruff and mypy
+lint: ## ruff, mypy, and which module may import which
 	$(call prepare,build/venv/dev)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.readthedocs .readthedocs.yaml

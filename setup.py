@@ -53,6 +53,7 @@ DEVELOPMENT = [
     "check-jsonschema",
     *CREDENTIALS,
     "check-manifest",
+    "import-linter>=2",
     "kubernetes-validate",
     "mypy",
     "packaging",

@@ -1,4 +1,4 @@
-"""What a reply of the API means: try again, go another way, or tell the user, and in which words.
+"""The kinds of failure: whether to try again, go another way or tell the user, and in which words.
 
 This is the one place that knows the API's error codes, and the one place that holds the sentences
 about them. https://help.aliyun.com/document_detail/2355841.html lists most codes; the others were

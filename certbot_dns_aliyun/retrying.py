@@ -1,4 +1,4 @@
-"""How long calls go on: until nothing has helped for two minutes.
+"""The retry budget: calls are repeated until nothing has helped for two minutes.
 
 One budget covers one phase of a run (recovering, adding, or cleaning up) and all its threads. Time
 is counted from the first failure that no answer has followed: a large order against a slow API is

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 import re
@@ -148,6 +149,29 @@ def test_the_numbers_on_the_page_on_how_it_works_are_those_of_the_code() -> None
     assert f"{options()['--dns-aliyun-wait-limit']} seconds" in page
     assert retrying.PATIENCE == 120
     assert "two minutes" in page
+
+
+def test_the_page_on_how_it_works_lists_each_module_in_its_own_words() -> None:
+    listed = re.findall(
+        r"^``([\w/]+(?:\.py|/))``\n((?: {3}.+\n)+)", text_of("docs/how-it-works.rst"), re.MULTILINE
+    )
+    package = Path(certbot_dns_aliyun.__file__).parent
+    modules = {
+        str(path.relative_to(package)).replace("__init__.py", ""): ast.get_docstring(
+            ast.parse(path.read_text(encoding="utf-8"))
+        )
+        for path in package.rglob("*.py")
+        if path.parent != package or path.name != "__init__.py"
+    }
+    assert {path: " ".join(text.split()) for path, text in listed} == {
+        path: " ".join(str(said).split("\n\n")[0].split()) for path, said in modules.items()
+    }
+
+
+def test_the_page_on_contributing_maps_the_tests() -> None:
+    folders = [path.parent for path in (ROOT / "tests").glob("*/*.*") if path.is_file()]
+    mapped = re.findall(r"^``(tests/\w+)``$", text_of("docs/contributing.rst"), re.MULTILINE)
+    assert set(mapped) == {str(folder.relative_to(ROOT)) for folder in folders}
 
 
 @pytest.mark.parametrize("page", PAGES)

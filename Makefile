@@ -26,6 +26,7 @@ VERSIONS := $(or $(CERTBOT),$(USUAL))
 # Programs and their packages that only `make nightly` needs.
 RESOLVERS := named:bind9 dnsmasq:dnsmasq-base pdns_recursor:pdns-recursor
 BENCHED  := $(basename $(notdir $(wildcard benchmarks/venvs/*.txt)))
+SITE     := $(wildcard docs/*.rst docs/*/*.rst docs/*.py docs/*.html docs/images/*) CHANGELOG.rst setup.py
 BIN      := build/venv/bin
 # Who is not root becomes it in a user namespace; the tests make their own namespaces in there.
 AS_ROOT  := $(shell test $$(id -u) = 0 || echo unshare --user --map-root-user --net --mount)
@@ -36,7 +37,7 @@ prepare = @mkdir -p build && flock build/lock sh -c \
 	'tools/install-missing $(PYTHON) && $(MAKE) -s -j$(shell nproc) $(1)'
 
 # docs/ is a folder, too.
-.PHONY: help test set-up lint format package unit e2e docs demo demo-nginx deb distributions release-check nightly soak bench bench-quick endurance clean FORCE
+.PHONY: help test set-up lint format package unit e2e docs translations demo demo-nginx deb distributions release-check nightly soak bench bench-quick endurance clean FORCE
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -110,6 +111,11 @@ e2e: ## the tests of the whole, under each Certbot
 docs: ## the site, into build/docs
 	$(call prepare,build/venv/dev build/docs/stamp)
 
+translations: ## after a change of the documentation: let docs/locale ask for what is new
+	$(call prepare,build/venv/dev)
+	$(BIN)/sphinx-build -q -b gettext -d build/docs/doctrees/gettext docs build/docs/gettext
+	$(BIN)/sphinx-intl update -d docs/locale -p build/docs/gettext -l zh_CN -w 0 --no-obsolete
+
 demo: ## a certificate issued and renewed before your eyes, without any account
 	$(call prepare,build/venv/stamp build/certbot-$(NEWEST)/stamp)
 	@$(AS_ROOT) $(BIN)/python -m tests.demo
@@ -169,10 +175,17 @@ clean: ## remove all that was made
 	rm -rf build *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find benchmarks certbot_dns_aliyun tests -name __pycache__ -prune -exec rm -rf {} +
 
-build/docs/stamp: $(wildcard docs/*.rst docs/*/*.rst docs/*.py docs/images/*) CHANGELOG.rst setup.py \
-		| build/venv/dev
+build/docs/stamp: $(SITE) $(wildcard docs/locale/zh_CN/LC_MESSAGES/*.po \
+		docs/locale/zh_CN/LC_MESSAGES/*/*.po docs/templates/*) | build/venv/dev
 	echo 'Making build/docs'
-	$(BIN)/sphinx-build -q -n -W --keep-going -d build/docs/doctrees docs build/docs/en
+	mkdir -p build/docs
+	rm -rf build/docs/locale && cp -R docs/locale build/docs/locale
+	for each in en:en zh_CN:zh; do \
+		LOCALES=../build/docs/locale $(BIN)/sphinx-build -q -n -W --keep-going \
+			-D language=$${each%:*} -d build/docs/doctrees/$${each#*:} \
+			docs build/docs/$${each#*:} || exit; \
+	done
+	cp docs/languages.html build/docs/index.html
 	touch $@
 
 build/venv/stamp: setup.py

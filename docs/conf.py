@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
+import sys
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,18 +17,24 @@ _OF_THE_CHECKOUT = {"README": "/index", "CHANGELOG": "/changes"}
 
 ROOT = Path(__file__).resolve().parents[1]
 
+sys.path.insert(0, str(ROOT / "docs"))
+
 project = "certbot-dns-aliyun"
 author = "the certbot-dns-aliyun maintainers"
 release = re.search(r'version="(.*)"', (ROOT / "setup.py").read_text(encoding="utf-8"))[1]  # type: ignore[index]
 version = release
 
-extensions = ["sphinx_copybutton"]
+extensions = ["sphinx_copybutton", "chinese_search"]
 nitpicky = True
 
+# The other language is built with `-D language=zh_CN`. Sphinx writes its .mo files beside the .po
+# files that it reads, so `make docs` lets it read copies of those.
 language = "en"
-locale_dirs = ["locale"]
+locale_dirs = [os.environ.get("LOCALES", "locale")]
 gettext_compact = False
-gettext_uuid = False
+gettext_location = False
+gettext_last_translator = ""
+gettext_language_team = ""
 
 html_theme = "furo"
 html_title = project
@@ -34,6 +42,19 @@ html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
 html_static_path: list[str] = []
+templates_path = ["templates"]
+html_sidebars = {
+    "**": [
+        "sidebar/brand.html",
+        "languages.html",
+        "sidebar/search.html",
+        "sidebar/scroll-start.html",
+        "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+    ]
+}
+# Each language is a folder of the site, and `make docs` builds both.
+html_context = {"languages": {"en": ("en", "English"), "zh_CN": ("zh", "简体中文")}}
 copybutton_prompt_text = "$ "
 
 

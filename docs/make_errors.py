@@ -595,7 +595,9 @@ def _about_codes() -> Iterator[str]:
         yield _heading(topic)
         for code, note in notes.items():
             meaning = meaning_of(code, KNOWN_BY_FORM.get(str(code), 400))
-            yield _entry(_codes(groups.pop(meaning)), _said(meaning), note)
+            codes = groups.pop(meaning)
+            yield _anchors(code if isinstance(code, str) else code.name for code in codes)
+            yield _entry(_codes(codes), _said(meaning), note)
     if groups:
         raise SystemExit(f"make_errors.py has no note on {list(groups.values())}")
 
@@ -631,9 +633,20 @@ def _about_sentences(said: list[str]) -> Iterator[str]:
             if not found:
                 raise SystemExit(f"make_errors.py has a note on {words}, which the code never says")
             said = [text for text in said if text not in found]
+            yield _anchors(words[:1])
             yield _entry("", "\n\n".join(f"``{text}``" for text in dict.fromkeys(found)), note)
     if said:
         raise SystemExit(f"make_errors.py has no note on {said}")
+
+
+def _anchors(names: Iterable[str]) -> str:
+    """Give a target for each code, or for the words that tell a sentence from all others."""
+    return "\n".join(f".. _{_slug(name)}:" for name in names)
+
+
+def _slug(name: str) -> str:
+    """Give a code, or words, as the fragment of an address: docutils would change no letter."""
+    return re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def _heading(topic: str) -> str:

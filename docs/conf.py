@@ -27,9 +27,9 @@ version = release
 extensions = ["sphinx_copybutton", "chinese_search"]
 nitpicky = True
 
-# The other language is built with `-D language=zh_CN`. Sphinx writes its .mo files beside the .po
-# files that it reads, so `make docs` lets it read copies of those.
-language = "en"
+# `make docs` gives the language by -D; at Read the Docs, a language is a project of its own. Sphinx
+# writes its .mo files beside the .po files that it reads, so `make docs` gives it copies of those.
+language = "zh_CN" if os.environ.get("READTHEDOCS_LANGUAGE") == "zh-cn" else "en"
 locale_dirs = [os.environ.get("LOCALES", "locale")]
 gettext_compact = False
 gettext_location = False
@@ -53,8 +53,14 @@ html_sidebars = {
         "sidebar/scroll-end.html",
     ]
 }
-# Each language is a folder of the site, and `make docs` builds both.
-html_context = {"languages": {"en": ("en", "English"), "zh_CN": ("zh", "简体中文")}}
+_LANGUAGES = {"en": "English", "zh_CN": "简体中文"}
+if "READTHEDOCS_VERSION" in os.environ:
+    _FOLDER = "../../{0}/" + os.environ["READTHEDOCS_VERSION"]
+    _FOLDERS = {"en": _FOLDER.format("en"), "zh_CN": _FOLDER.format("zh-cn")}
+else:
+    _FOLDERS = {"en": "../en", "zh_CN": "../zh"}
+#: Where the site is in each language, as seen from itself, and what that language calls itself.
+html_context = {"languages": {code: (_FOLDERS[code], name) for code, name in _LANGUAGES.items()}}
 copybutton_prompt_text = "$ "
 
 

@@ -98,6 +98,38 @@ def test_both_readmes_hold_the_same_commands_files_and_policies() -> None:
         assert first == second
 
 
+def test_the_readme_in_chinese_has_the_headings_the_words_of_code_and_the_figures() -> None:
+    english, chinese = (text_of(page) for page in READMES)
+    headings = r"^(?=\S).+\n([=-])\1+$"
+    assert len(re.findall(headings, english, re.MULTILINE)) > 10
+    assert re.findall(headings, english, re.MULTILINE) == re.findall(
+        headings, chinese, re.MULTILINE
+    )
+    words = [
+        {" ".join(literal.split()) for literal in re.findall("``(.+?)``", text, re.DOTALL)}
+        for text in (english, chinese)
+    ]
+    assert words[0] - words[1] == set()
+    figures = [
+        text.partition(".. begin summary")[2].partition(".. end summary")[0]
+        for text in (english, chinese)
+    ]
+    assert figures[0].strip()
+    assert figures[0] == figures[1]
+
+
+def test_the_readme_in_chinese_breaks_no_line_between_two_characters() -> None:
+    assert not re.findall("[\u4e00-\u9fff]\n *[\u4e00-\u9fff]", text_of("README.zh-CN.rst"))
+
+
+def test_the_readme_in_chinese_links_to_pages_that_there_are() -> None:
+    site = "https://certbot-dns-aliyun.readthedocs.io/zh-cn/latest/"
+    links = re.findall(rf"<{site}([a-z/-]+)\.html>", text_of("README.zh-CN.rst"))
+    assert len(links) > 10
+    for link in links:
+        assert (ROOT / "docs" / f"{link}.rst").is_file(), link
+
+
 @pytest.mark.parametrize("page", READMES)
 def test_the_ini_file_to_paste_is_a_valid_one(page: str, tmp_path: Path) -> None:
     file = tmp_path / "aliyun.ini"

@@ -42,6 +42,9 @@ _LONGEST_WAIT_ASKED_FOR = 60.0
 #: Verdicts that another key may not get; RAM revokes the sessions of a role by denying all.
 _KEY_AT_FAULT = (Verdict.RENEW, Verdict.DENIED)
 
+#: Verdicts that leave no doubt about earlier tries: the record cannot be there.
+_NOT_THERE = (Verdict.NOT_HERE, Verdict.CONFLICT)
+
 #: Verdicts after which no other add to the zone is made.
 _NO_ADDS = (Verdict.NOT_HERE, Verdict.DENIED)
 
@@ -145,7 +148,7 @@ class Client:
         try:
             return self._persist(once, zone, budget)
         except AlidnsError as error:
-            still_in_doubt = maybe_done and error.verdict is not Verdict.NOT_HERE
+            still_in_doubt = maybe_done and error.verdict not in _NOT_THERE
             raise error.with_(maybe_done=still_in_doubt) from None
 
     def may_list(self, zone: str) -> bool:

@@ -63,6 +63,7 @@ class Entry:
     :ivar is_told: whether the user has been told that it is left
     :ivar added_at: monotonic time at which the API said that it is in the zone
     :ivar added: resolves to the zone, once the record is in it
+    :ivar doubts: the same record in zones that were tried before, and may have taken it
     """
 
     place: Place
@@ -74,6 +75,7 @@ class Entry:
     is_told: bool = False
     added_at: float = 0.0
     added: Future[str] = field(default_factory=Future)
+    doubts: list[Entry] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -160,7 +162,8 @@ class Ledger:
         self._journal.close()
         return [
             f"The TXT record {entry.name} = {entry.value} is left." + _by_hand(entry)
-            for entry in self._entries.values()
+            for each in self._entries.values()
+            for entry in (each, *each.doubts)
             if entry.state in (State.OURS, State.UNCLEAR) and not entry.is_told
         ]
 
@@ -209,11 +212,9 @@ class Ledger:
             entry.users -= 1
             if entry.users != 0:
                 return None
-        left = self._remove(entry, budget)
-        if not left:
-            entry.state = State.NOT_THERE
-        entry.is_told = left is not None
-        return left
+        told = [self._remove(entry, budget)]
+        told += [self._remove(doubt, budget) for doubt in entry.doubts]
+        return " ".join(left for left in told if left) or None
 
     def _add_to_some_place(self, entry: Entry, budget: RetryBudget) -> None:
         try:
@@ -226,6 +227,8 @@ class Ledger:
             if not refusals:
                 return
             refused.append((place, refusals))
+            if entry.state is State.UNCLEAR:  # so it is here that there is something to remove
+                raise self._cannot_add(place, refusals) from None
         # Only a record that excludes it shows that the CNAME is no wildcard's, and meant.
         is_led = refused[0][1][-1].verdict is Verdict.CONFLICT
         place, refusals = refused[-1 if is_led else 0]
@@ -271,16 +274,21 @@ class Ledger:
                 client = self._clients.client_for(zone)
                 added = client.add(zone, entry.rr, entry.value, budget)
             except AlidnsError as error:
-                if error.maybe_done:
+                # What the key may not touch may be no zone at all, unless public DNS says it is.
+                may_be_none = error.verdict is Verdict.NOT_HERE or (
+                    error.verdict is Verdict.DENIED
+                    and not (zone == guess and self._is_zone_of_the_world(entry.place))
+                )
+                if error.maybe_done and may_be_none:
+                    doubt = Entry(entry.place, entry.value, zone=zone, state=State.UNCLEAR)
+                    doubt.added.set_result(zone)
+                    entry.doubts.append(doubt)
+                elif error.maybe_done:
                     entry.state = State.UNCLEAR
                 else:
                     self._journal.gone(entry.key)
                 refusals.append(error)
-                # What the key may not touch may be no zone at all, unless public DNS says it is.
-                if error.verdict is Verdict.NOT_HERE or (
-                    error.verdict is Verdict.DENIED
-                    and not (zone == guess and self._is_zone_of_the_world(entry.place))
-                ):
+                if may_be_none:
                     continue
                 if error.verdict in (Verdict.CONFLICT, Verdict.DENIED):
                     return refusals
@@ -376,6 +384,8 @@ class Ledger:
         left = self._delete(entry, budget)
         if not left:
             self._journal.gone(entry.key)
+            entry.state = State.NOT_THERE
+        entry.is_told = left is not None
         return left
 
     def _delete(self, entry: Entry, budget: RetryBudget) -> str | None:

@@ -183,9 +183,8 @@ class Authenticator(dns_common.DNSAuthenticator):
             self._settings = settings.load(os.path.expanduser(path))
 
     def _perform(self, domain: str, validation_name: str, validation: str) -> None:
-        if self._run is None:
-            self._run = self._new_run()
-        self._run.add(validation_name, validation)
+        if self._run:
+            self._run.add(validation_name, validation)
 
     def _cleanup(self, domain: str, validation_name: str, validation: str) -> None:
         if self._run:

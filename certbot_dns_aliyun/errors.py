@@ -63,7 +63,6 @@ class Meaning:
 
 
 _LATER = "run Certbot again later"
-_SUPPORT = "if it stays so, ask Alibaba Cloud's support and give the request id"
 _THROTTLED = Meaning(
     Verdict.SLOW_DOWN,
     "Alidns kept refusing calls as too frequent",

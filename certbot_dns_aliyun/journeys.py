@@ -94,13 +94,9 @@ class Journey:
 
 
 class Journeys:
-    """All requests of this process that are on their way or wait for their turn.
+    """All requests of this process that are on their way or wait for their turn."""
 
-    :param limit: how many may be on their way
-    """
-
-    def __init__(self, limit: int = CONNECTIONS) -> None:
-        self._limit = limit
+    def __init__(self) -> None:
         self._here = threading.local()
         self._lock = threading.RLock()
         self._has_free = threading.Condition(self._lock)
@@ -148,7 +144,7 @@ class Journeys:
         with self._lock:
             self._waiting.add(journey)
             try:
-                while len(self._under_way) >= self._limit:
+                while len(self._under_way) >= CONNECTIONS:
                     if journey.seconds_left <= 0:
                         raise NotSentError(NotSent.NO_TURN)
                     self._has_free.wait(max(0.0, journey.seconds_left))

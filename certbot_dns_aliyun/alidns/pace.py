@@ -127,11 +127,10 @@ class Rate:
     4.2): fast up to what was refused, with care around it, and ever faster beyond.
     """
 
-    def __init__(self, per_second: int = CALLS_PER_SECOND) -> None:
+    def __init__(self) -> None:
         self._next_in_turn = threading.Lock()
         self._lock = threading.Lock()
-        self._recent: deque[float] = deque(maxlen=per_second)
-        self._most = per_second
+        self._recent: deque[float] = deque(maxlen=CALLS_PER_SECOND)
         self._refused = math.inf
         self._resumes_at = 0.0
 
@@ -151,10 +150,10 @@ class Rate:
     def _next(self, now: float) -> float:
         """Give the time of the next call, as far as that is known now."""
         at = self._resumes_at
-        if len(self._recent) == self._most:
+        if len(self._recent) == CALLS_PER_SECOND:
             at = max(at, self._recent[0] + 1.0)
         per_second = self._per_second(now)
-        if self._recent and per_second < self._most:
+        if self._recent and per_second < CALLS_PER_SECOND:
             at = max(at, self._recent[-1] + 1.0 / per_second)
         return at
 

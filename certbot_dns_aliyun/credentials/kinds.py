@@ -146,12 +146,10 @@ def ecs_source(role: str | None, where: str) -> KeySource:
 
 def _profile(values: dict[str, str], where: str) -> KeySource:
     name = values["profile"]
-    return profile_source(name, f"the profile {name} of the aliyun CLI ({where})")
-
-
-def profile_source(name: str | None, origin: str) -> KeySource:
-    """Make the source of a profile of the aliyun CLI; None is its current one."""
-    return library.LibrarySource(lambda: cli_profile.make_provider(name), origin)
+    return library.LibrarySource(
+        lambda: cli_profile.make_provider(name),
+        f"the profile {name} of the aliyun CLI ({where})",
+    )
 
 
 def _uri(values: dict[str, str], where: str) -> KeySource:

@@ -122,7 +122,7 @@ def test_a_user_without_a_home_may_name_a_file(
 
 @pytest.mark.usefixtures("homeless")
 def test_a_profile_of_a_user_without_a_home_is_told_as_such(tmp_path: Path) -> None:
-    source = kinds.profile_source("certs", "the profile certs")
+    source = kinds.make_source({"profile": "certs"}, "aliyun.ini")
     with fake_library.in_place(), pytest.raises(AlidnsError) as caught:
         source.get()
     assert "no home folder for ~/.aliyun/config.json" in caught.value.because()[0]

@@ -102,7 +102,7 @@ def profile_in(path: Path) -> dict[str, Any]:
 
 
 def source() -> KeySource:
-    return kinds.profile_source("certs", "the profile certs")
+    return kinds.make_source({"profile": "certs"}, "aliyun.ini")
 
 
 OAUTH = {

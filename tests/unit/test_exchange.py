@@ -116,7 +116,8 @@ def failure(server: Server, replying: float = 0.5) -> UnansweredError:
 
 
 def at_once(monkeypatch: pytest.MonkeyPatch, most: int) -> Journeys:
-    few = Journeys(most)
+    monkeypatch.setattr(journeys, "CONNECTIONS", most)
+    few = Journeys()
     monkeypatch.setattr(https, "JOURNEYS", few)
     return few
 

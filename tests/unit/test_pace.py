@@ -186,7 +186,8 @@ def test_who_waits_for_the_rate_gains_by_its_recovery(monkeypatch: pytest.Monkey
     """Many threads wait at once; what each is told at first would be much too late."""
     monkeypatch.setattr(pace, "_PAUSE", 0.1)
     monkeypatch.setattr(pace, "_GROWTH", 1000.0)
-    rate, budget = Rate(10_000), RetryBudget()
+    monkeypatch.setattr(pace, "CALLS_PER_SECOND", 10_000)
+    rate, budget = Rate(), RetryBudget()
     rate.slow_down(rate.wait(budget))
     threads = [threading.Thread(target=rate.wait, args=(budget,)) for _ in range(100)]
     began = time.monotonic()

@@ -234,9 +234,9 @@ class AnyCourse(RuleBasedStateMachine):
             assert not left
             # What a run killed while it tried a zone cannot know: that it is none.
             folder = Folder(str(self.config_dir))
-            kept = [line for j in Journal.abandoned(folder) for line in j.open_lines]
+            kept = [key for j in Journal.abandoned(folder) for key in j.open_records]
             hosted = {*ZONES, OTHER_ZONE}
-            assert [line for line in kept if {line.zone, to_unicode(line.zone)} & hosted] == []
+            assert [key for key in kept if {key.zone, to_unicode(key.zone)} & hosted] == []
         assert all(value in "".join(self.log) for value in left)
         everything = "".join(self.log)
         assert "DomainRecordNotBelongToUser" not in everything, "what is gone is no failure"

@@ -1,14 +1,16 @@
 """The folder of the journals: files on disk before they are needed, and nobody else's word taken.
 
-It lies in Certbot's config folder, which outlives a container, and which Certbot locks: no other
-run is at work in it. What is in it counts only if nobody else could have written it, and a line
-only with a mark that takes this folder's secret to make.
+It lies in Certbot's config folder, which outlives a container. What is in it counts only if nobody
+else could have written it, and a line only with a mark that takes this folder's secret to make.
+Each journal is locked by who writes it: Certbot's own lock keeps other Certbots off the folder, but
+not this plugin's commands.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import hmac
 import logging
@@ -57,7 +59,7 @@ class Folder:
         return f"{int(time.time() * 1000)}-{os.urandom(4).hex()}{_SUFFIX}"
 
     def create(self, name: str) -> int:
-        """Make a journal and, where they are missing, the folder and its secret.
+        """Make a journal, locked, and, where they are missing, the folder and its secret.
 
         :raises OSError: if that is not possible
         :raises UntrustedError: if others may write to the folder
@@ -66,7 +68,12 @@ class Folder:
             os.mkdir(self.path, 0o700)
         with self._opened() as folder:
             self._secret = _read_secret(folder) or _make_secret(folder)
-            return _new_file(name, folder)
+            while True:
+                file = _new_file(name, folder)
+                _lock(file)
+                if os.fstat(file).st_nlink:
+                    return file
+                os.close(file)  # somebody took it for one that was left empty, and removed it
 
     def sync(self) -> None:
         """Return when the names in the folder are on disk, and its own.
@@ -90,6 +97,10 @@ class Folder:
         with self._opened() as folder:
             self._secret = _read_secret(folder)
             return _open_trusted(name, os.O_RDWR | os.O_APPEND, folder)
+
+    def take_over(self, file: int) -> bool:
+        """Lock an open journal; False if it is that of a run that goes on, or was just removed."""
+        return _lock(file, fcntl.LOCK_NB) and os.fstat(file).st_nlink > 0
 
     def remove(self, name: str) -> None:
         """Remove a journal.
@@ -206,6 +217,17 @@ def _make_secret(folder: int) -> bytes:
 def _new_file(name: str, folder: int) -> int:
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     return os.open(name, flags, 0o600, dir_fd=folder)
+
+
+def _lock(file: int, flag: int = 0) -> bool:
+    """Lock a file until it is closed; False if somebody else has it locked."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | flag)
+    except BlockingIOError:
+        return False
+    except OSError as error:  # a file system without locks
+        logger.debug("A journal cannot be locked: %s", error.strerror)
+    return True
 
 
 def _sync(folder: int) -> None:

@@ -19,8 +19,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar
 
 from certbot_dns_aliyun.records.folder import Folder, UntrustedError
 
@@ -72,9 +70,6 @@ class Journal:
     :ivar age: seconds since it was last written to, if it is that of an earlier run
     """
 
-    #: Those of this process that are being written; Certbot's lock keeps off other processes alone.
-    _living: ClassVar[set[Path]] = set()
-
     def __init__(self, folder: Folder, name: str) -> None:
         self.path = folder.path / name
         self.age = 0.0
@@ -100,7 +95,7 @@ class Journal:
             return
         for name in names[:_MOST]:
             journal = cls(folder, name)
-            if journal.path not in cls._living and journal._take_over():
+            if journal._take_over():
                 yield journal
 
     @classmethod
@@ -165,26 +160,27 @@ class Journal:
         """Let go of the file; unless it lists something it goes, or is set aside if damaged."""
         with self._lock:
             self._writable = False
-            self._living.discard(self.path)
             if self._file is None:
                 return
-            os.close(self._file)
+            if not self._open:
+                self._put_away()
+            os.close(self._file)  # and with that it is not locked any more
             self._file = None
-            if self._open:
-                return
-            if self._is_damaged:
-                aside = self._set_aside()
-                logger.warning(
-                    "The journal %s is damaged, or not all of it was written by this plugin on "
-                    "this machine: what was counts, and it is set aside as %s.",
-                    self.path,
-                    aside,
-                )
-                return
-            try:
-                self._folder.remove(self.path.name)
-            except (OSError, UntrustedError) as error:
-                logger.debug("%s: %s", self.path, error)
+
+    def _put_away(self) -> None:
+        if self._is_damaged:
+            aside = self._set_aside()
+            logger.warning(
+                "The journal %s is damaged, or not all of it was written by this plugin on "
+                "this machine: what was counts, and it is set aside as %s.",
+                self.path,
+                aside,
+            )
+            return
+        try:
+            self._folder.remove(self.path.name)
+        except (OSError, UntrustedError) as error:
+            logger.debug("%s: %s", self.path, error)
 
     def _write(self, event: str, keys: list[RecordKey], sync: bool = False) -> None:
         if not keys or not self._writable:
@@ -192,7 +188,6 @@ class Journal:
         try:
             is_new = self._file is None
             if self._file is None:
-                self._living.add(self.path)
                 self._file = self._folder.create(self.path.name)
             text = b"".join(self._marked(event, key) for key in keys)
             if os.write(self._file, text) < len(text):
@@ -246,9 +241,11 @@ class Journal:
             logger.debug("%s: %s", self.path, error)
             return False
         try:
-            content = self._read(self._file)
+            content = self._read(self._file) if self._folder.take_over(self._file) else None
         except OSError as error:
             logger.debug("%s: %s", self.path, error)
+            content = None
+        if content is None:
             os.close(self._file)
             self._file = None
             return False

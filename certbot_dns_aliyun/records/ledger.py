@@ -129,7 +129,7 @@ class Ledger:
 
     def recover(self, budget: RetryBudget) -> None:
         """Remove what earlier runs left when they were killed, as far as this access key may."""
-        Recovery(self._clients, budget).go_through(self._folder)
+        Recovery(self._clients, budget, self._notify).go_through(self._folder)
 
     def refuse(self, names: Iterable[str]) -> None:
         """Refuse where CNAMEs lead, if nothing may be added there, as far as DNS tells.

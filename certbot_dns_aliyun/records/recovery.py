@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-
-from certbot.display import util as display_util
+from typing import Callable
 
 from certbot_dns_aliyun.accounts import Clients
 from certbot_dns_aliyun.errors import PASSING, AlidnsError, Verdict, sentence
@@ -42,11 +41,15 @@ class Recovery:
 
     :param clients: the API, for each zone
     :param budget: how long calls are repeated
+    :param notify: tells the user something
     """
 
-    def __init__(self, clients: Clients, budget: RetryBudget) -> None:
+    def __init__(
+        self, clients: Clients, budget: RetryBudget, notify: Callable[[str], None] = logger.info
+    ) -> None:
         self._clients = clients
         self._budget = budget
+        self._notify = notify
         self._until = time.monotonic() + _LONGEST
         self._refused: dict[str, AlidnsError] = {}
         self._in_vain: set[str] = set()
@@ -153,7 +156,7 @@ class Recovery:
         if names:
             first = ", ".join(names[:_NAMED])
             more = f" and {len(names) - _NAMED} more names" if len(names) > _NAMED else ""
-            display_util.notify(f"Removed TXT records that an earlier run had left: {first}{more}")
+            self._notify(f"Removed TXT records that an earlier run had left: {first}{more}")
         number = self._postponed
         if number:
             logger.warning(

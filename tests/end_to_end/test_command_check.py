@@ -52,6 +52,23 @@ def test_all_is_well(make_world: MakeWorld) -> None:
     assert not world.records.left()
 
 
+def test_a_run_that_goes_on_is_left_alone_and_one_that_was_killed_is_not(world: World) -> None:
+    """Certbot's lock keeps off other Certbots, and no check."""
+    world.nameservers.delegations["example.com"][0].behaviour = "silent"
+    run = world.certbot.start(*world.certonly("example.com"))
+    until(lambda: "Waiting until" in run.screen())
+    (in_hand,) = world.records.left()
+    not_waiting = ("--wait-for", "nothing", "--propagation-seconds", "0")
+    outcome = check(world, "-d", "www.example.com", *not_waiting)
+    assert outcome.ok, outcome
+    assert in_hand.alive
+    run.send(signal.SIGKILL)
+    run.wait(30)
+    outcome = check(world, "-d", "www.example.com", *not_waiting)
+    assert outcome.ok, outcome
+    assert not in_hand.alive
+
+
 def test_nothing_is_written_where_that_is_not_wanted(world: World) -> None:
     outcome = check(world, "-d", "example.com", "--read-only", "--json")
     findings = found(outcome)

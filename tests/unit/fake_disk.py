@@ -65,13 +65,13 @@ class FakeDisk:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(folder, "os", self)
             patch.setattr(journal, "os", self)
+            patch.setattr(folder, "_lock", lambda file, flag=0: True)
             yield self
 
     def restart(self) -> None:
         """The process was killed: what it wrote is there."""
         self.steps = 1_000_000
         self._open.clear()
-        journal.Journal._living.clear()
 
     def power_cut(self, luck: Random) -> None:
         """All that was not synced is there or not, as luck would have it."""

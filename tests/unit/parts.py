@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import Callable
 
+from certbot.display import util as display_util
+
 from certbot_dns_aliyun.accounts import Clients
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 from certbot_dns_aliyun.credentials.settings import Account, Settings
@@ -32,7 +34,9 @@ def make_ledger(config_dir: Path, zone_of: ZoneOf = unknown, key_id: str = KEY_I
     def find_places(name: str) -> list[Place]:
         return [Place(name, zone_of(name), (), (name,))]
 
-    return Ledger(Clients(settings(key_id)), find_places, str(config_dir))
+    return Ledger(
+        Clients(settings(key_id)), find_places, str(config_dir), notify=display_util.notify
+    )
 
 
 def digest(of: str) -> str:
@@ -52,4 +56,3 @@ def kill(journal: Journal) -> None:
         os.close(journal._file)
         journal._file = None
     journal._writable = False
-    journal._living.discard(journal.path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import stat
@@ -103,6 +105,37 @@ def test_a_run_does_not_take_the_journal_of_one_in_the_same_process(tmp_path: Pa
     (journal,) = abandoned(tmp_path)
     assert ids(journal) == {A: None}
     kill(journal)
+
+
+def test_a_journal_that_another_takes_for_an_empty_one_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the making of a file and its lock there is a moment."""
+    lock, taken = fcntl.flock, []
+
+    def take_it_first(file: int, operation: int) -> None:
+        if not taken:
+            taken.append(True)
+            taken.extend(open_records(tmp_path))
+        lock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", take_it_first)
+    journal = of_this_run(tmp_path)
+    journal.adding({A: ""})
+    kill(journal)
+    assert taken == [True]
+    assert open_records(tmp_path) == {A: None}
+
+
+def test_where_files_cannot_be_locked_a_journal_is_kept_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(file: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    killed_run(tmp_path)
+    assert open_records(tmp_path) == {A: "123", B: None}
 
 
 def test_a_recovery_that_is_killed_goes_on_in_the_next_run(tmp_path: Path) -> None:

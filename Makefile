@@ -176,7 +176,7 @@ clean: ## remove all that was made
 	find benchmarks certbot_dns_aliyun tests -name __pycache__ -prune -exec rm -rf {} +
 
 build/docs/stamp: $(SITE) $(wildcard docs/locale/zh_CN/LC_MESSAGES/*.po \
-		docs/locale/zh_CN/LC_MESSAGES/*/*.po docs/templates/*) | build/venv/dev
+		docs/locale/zh_CN/LC_MESSAGES/*/*.po docs/templates/* docs/static/*) | build/venv/dev
 	echo 'Making build/docs'
 	mkdir -p build/docs
 	rm -rf build/docs/locale && cp -R docs/locale build/docs/locale

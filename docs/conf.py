@@ -24,7 +24,7 @@ author = "the certbot-dns-aliyun maintainers"
 release = re.search(r'version="(.*)"', (ROOT / "setup.py").read_text(encoding="utf-8"))[1]  # type: ignore[index]
 version = release
 
-extensions = ["sphinx_copybutton", "chinese_search"]
+extensions = ["sphinx_copybutton", "site_search"]
 nitpicky = True
 
 # `make docs` gives the language by -D; at Read the Docs, a language is a project of its own. Sphinx
@@ -41,7 +41,8 @@ html_title = project
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
-html_static_path: list[str] = []
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 templates_path = ["templates"]
 html_sidebars = {
     "**": [
@@ -53,12 +54,12 @@ html_sidebars = {
         "sidebar/scroll-end.html",
     ]
 }
-_LANGUAGES = {"en": "English", "zh_CN": "简体中文"}
+_LANGUAGES = {"en": "English", "zh-CN": "简体中文"}
 if "READTHEDOCS_VERSION" in os.environ:
     _FOLDER = "../../{0}/" + os.environ["READTHEDOCS_VERSION"]
-    _FOLDERS = {"en": _FOLDER.format("en"), "zh_CN": _FOLDER.format("zh-cn")}
+    _FOLDERS = {"en": _FOLDER.format("en"), "zh-CN": _FOLDER.format("zh-cn")}
 else:
-    _FOLDERS = {"en": "../en", "zh_CN": "../zh"}
+    _FOLDERS = {"en": "../en", "zh-CN": "../zh"}
 #: Where the site is in each language, as seen from itself, and what that language calls itself.
 html_context = {"languages": {code: (_FOLDERS[code], name) for code, name in _LANGUAGES.items()}}
 copybutton_prompt_text = "$ "

@@ -64,6 +64,15 @@ def test_every_code_and_sentence_has_one_anchor_in_both_languages() -> None:
         assert set(expected) <= anchors(pages(language)["errors.html"])
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_no_page_shows_its_markup(language: str) -> None:
+    for name, text in pages(language).items():
+        article = text.partition('<article role="main"')[2].partition("</article>")[0]
+        prose = re.sub("<(pre|code)[ >].*?</\\1>", "", article, flags=re.DOTALL)
+        shown = re.findall(r".*(?:`|\*\*|\|again\||\*[\u4e00-\u9fff]).*", prose)
+        assert not shown, name
+
+
 def test_no_page_asks_another_host_for_anything() -> None:
     fetched = r'<(?:script|img|iframe)[^>]* src="([^"]+)"|<link[^>]* href="([^"]+)"'
     for language in ("en", "zh"):

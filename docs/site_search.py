@@ -8,8 +8,8 @@ from typing import Any
 from sphinx.search.en import SearchEnglish
 from sphinx.search.zh import SearchChinese
 
-#: Sphinx wants every word that was typed; no page has a reader's own domain, so such words are left
-#: out. Of Chinese it cuts nothing: any two characters side by side are a word here and in `Chinese`.
+#: Sphinx wants every word that was typed; no page has a reader's own domain, so such words are
+#: left out. Of Chinese it cuts nothing: two characters side by side are a word here, as in Chinese.
 _IN_THE_BROWSER = r"""
 var splitQuery = (query) => {
   const words =

@@ -5,7 +5,6 @@ Runs in the Python of a Certbot that has the plugin: ``python order.py order.jso
 
 from __future__ import annotations
 
-import functools
 import io
 import json
 import secrets
@@ -16,8 +15,7 @@ from typing import Any
 
 from certbot._internal.display import obj
 
-from certbot_dns_aliyun.alidns import client
-from certbot_dns_aliyun.alidns.pace import Rate
+from certbot_dns_aliyun.alidns import pace
 from certbot_dns_aliyun.credentials import settings
 from certbot_dns_aliyun.run import Run
 
@@ -27,7 +25,7 @@ def main() -> None:
     order: dict[str, Any] = json.loads(Path(sys.argv[1]).read_text())
     obj.set_display(obj.NoninteractiveDisplay(io.StringIO()))
     if order["rate"]:
-        client.Rate = functools.partial(Rate, order["rate"])  # type: ignore[misc,assignment]
+        pace.CALLS_PER_SECOND = order["rate"]
     records = [
         (domain, f"_acme-challenge.{domain.replace('*.', '')}", secrets.token_urlsafe(32))
         for domain in order["domains"]

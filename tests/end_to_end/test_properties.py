@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import functools
 import os
 import random
 import tempfile
@@ -240,7 +239,7 @@ class Course(RuleBasedStateMachine):
         for config_dir in self.config_dirs:
             for journal in Journal.abandoned(Folder(str(config_dir))):
                 # What a run killed while it tried a zone cannot know: that it is none.
-                assert [line for line in journal.open_lines if to_unicode(line.zone) in ZONES] == []
+                assert [key for key in journal.open_records if to_unicode(key.zone) in ZONES] == []
                 journal.close()
         self.world.scan.check(self.log.text)
 
@@ -318,7 +317,7 @@ def hurried(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (client, "_FIRST_WAIT_ELSE", 0.001),
         (client, "_LONGEST_WAIT", 0.01),
         (client, "_LONGEST_WAIT_ASKED_FOR", 0.01),
-        (client, "Rate", functools.partial(pace.Rate, 10_000)),
+        (pace, "CALLS_PER_SECOND", 10_000),
         (client, "send", Process.sending(client.send)),
         (pace, "_LEAST_PER_SECOND", 500),
         (pace, "_FEW_PER_SECOND", 2_000),

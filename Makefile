@@ -80,6 +80,7 @@ package: ## check what would go to PyPI
 # The conftest.py above tests/unit is the world's, which asks for more than the plugin does.
 unit: ## the tests of the parts, under each Python, and those of the tests' own world
 	$(call prepare,build/venv/dev build/certbot-$(NEWEST)/stamp $(OTHERS:%=build/%/stamp))
+	@tools/install-missing $(PYTHON) chromedriver:chromium-driver
 	$(PYTEST) -n $(FEW) tests/unit tests/packaging tests/world_itself
 	@for python in $(OTHERS); do \
 		if [ ! -e build/$$python/stamp ]; then \
@@ -181,7 +182,7 @@ build/docs/stamp: $(SITE) $(wildcard docs/locale/zh_CN/LC_MESSAGES/*.po \
 	mkdir -p build/docs
 	rm -rf build/docs/locale && cp -R docs/locale build/docs/locale
 	for each in en:en zh_CN:zh; do \
-		LOCALES=../build/docs/locale $(BIN)/sphinx-build -q -n -W --keep-going \
+		LOCALES=../build/docs/locale $(BIN)/sphinx-build -q -E -a -n -W --keep-going \
 			-D language=$${each%:*} -d build/docs/doctrees/$${each#*:} \
 			docs build/docs/$${each#*:} || exit; \
 	done

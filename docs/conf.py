@@ -94,6 +94,16 @@ def _page_of(path: str, of: str) -> str:
     return posixpath.normpath(page).removesuffix(".rst")
 
 
+def level_captions(app: Any, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
+    """Say of the captions in the sidebar how deep they are, as screen readers need to know."""
+    navigation = context.get("furo_navigation_tree", "")
+    context["furo_navigation_tree"] = navigation.replace(
+        'role="heading"', 'role="heading" aria-level="2"'
+    )
+
+
 def setup(app: Any) -> None:
     """See Sphinx's documentation on extensions."""
     app.connect("doctree-read", link_pages)
+    # After furo, which makes that tree.
+    app.connect("html-page-context", level_captions, priority=900)

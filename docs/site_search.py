@@ -8,24 +8,35 @@ from typing import Any
 from sphinx.search.en import SearchEnglish
 from sphinx.search.zh import SearchChinese
 
-#: Sphinx wants every word that was typed; no page has a reader's own domain, so such words are
-#: left out. Of Chinese it cuts nothing: two characters side by side are a word here, as in Chinese.
+#: Sphinx wants every word that was typed on a page. Of a pasted sentence, with a reader's own names
+#: in it, those are taken that the best page has. Two Chinese characters side by side are a word.
 _IN_THE_BROWSER = r"""
 var splitQuery = (query) => {
-  const words =
-    query.match(/[\u4e00-\u9fff]+|(?:(?![\u4e00-\u9fff])[\p{Letter}\p{Number}_])+/gu) || [];
-  const pairs = words.flatMap((word) =>
+  const words = (
+    query.match(/[\u4e00-\u9fff]+|(?:(?![\u4e00-\u9fff])[\p{Letter}\p{Number}_])+/gu) || []
+  ).flatMap((word) =>
     word < "\u4e00" || word > "\u9fff" || word.length < 3
       ? [word]
       : Array.from({ length: word.length - 1 }, (_, at) => word.slice(at, at + 2)),
   );
   const stemmer = new Stemmer();
-  const all = [Search._index.terms, Search._index.titleterms].flatMap(Object.keys);
-  const known = pairs.filter((word) => {
+  const pagesWith = (word) => {
     const stem = stemmer.stemWord(word.toLowerCase());
-    return all.some((term) => term === stem || (stem.length > 2 && term.includes(stem)));
-  });
-  return known.length ? known : pairs;
+    const pages = [Search._index.terms, Search._index.titleterms].flatMap((index) =>
+      Object.hasOwn(index, stem)
+        ? index[stem]
+        : Object.keys(index)
+            .filter((term) => stem.length > 2 && term.includes(stem))
+            .flatMap((term) => index[term]),
+    );
+    return new Set(pages);
+  };
+  const found = words.map((word) => [word, pagesWith(word)]);
+  const hits = new Map();
+  found.forEach(([, pages]) => pages.forEach((page) => hits.set(page, (hits.get(page) || 0) + 1)));
+  const [best] = [...hits.keys()].sort((one, other) => hits.get(other) - hits.get(one));
+  const kept = found.filter(([, pages]) => pages.has(best)).map(([word]) => word);
+  return kept.length ? kept : words;
 };
 """
 

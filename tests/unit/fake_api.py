@@ -159,6 +159,24 @@ class FakeApi:
         return reply(TotalCount=len(found), DomainRecords={"Record": found[first : first + size]})
 
 
+def carried_out_later(api: FakeApi, change: Callable[[], object]) -> list[str]:
+    """Changes what the API knows a second after the next call; gives the calls, as they come."""
+    real, actions, at = api._act, [], api.clock.now + 3600.0
+
+    def act(action: str, parameters: dict[str, str]) -> requests.Response:
+        nonlocal at
+        if api.clock.now >= at:
+            change()
+            at += 3600.0
+        if not actions:
+            at = api.clock.now + 1.0
+        actions.append(action)
+        return real(action, parameters)
+
+    api._act = act  # type: ignore[method-assign]
+    return actions
+
+
 def response(status: int, body: bytes, **headers: str) -> requests.Response:
     made = requests.Response()
     made.status_code = status

@@ -29,6 +29,7 @@ from tests.unit.fake_api import (
 )
 
 ZONE, RR, VALUE = "example.com", "_acme-challenge", "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
+HOST = "alidns.aliyuncs.com"
 ADD, DELETE, LIST = "AddDomainRecord", "DeleteDomainRecord", "DescribeDomainRecords"
 DENIED, NOT_HERE = "Forbidden.RAM", "InvalidDomainName.NoExist"
 
@@ -53,7 +54,7 @@ Losing = Callable[[], "requests.Response | BaseException"]
 @pytest.fixture
 def client(api: FakeApi) -> Client:
     api.zones[ZONE] = []
-    return Client(KeySource(AccessKey(KEY_ID, SECRET), "the tests"), "alidns.aliyuncs.com")
+    return Client(KeySource(AccessKey(KEY_ID, SECRET), "the tests"), HOST)
 
 
 def add(client: Client, budget: RetryBudget | None = None) -> Added:
@@ -267,6 +268,46 @@ def test_two_minutes_without_a_call_are_no_dead_api(api: FakeApi, client: Client
     api.clock.sleep(2 * PATIENCE)
     api.faults.extend(Fault(lost) for _ in range(5))
     assert client.delete(ZONE, record.id, budget)
+
+
+@pytest.mark.parametrize("code", ["", "QuotaExceeded.Record", "LastOperationNotFinished"])
+def test_who_takes_or_refuses_a_call_has_answered(api: FakeApi, client: Client, code: str) -> None:
+    """It is the zone, if any, that has not done what it was asked for; the API is not dead."""
+    budget = RetryBudget(patience=30.0)
+    budget.failed(AlidnsError(Lost.NO_REPLY, ADD, host=HOST, zone="example.org"))
+    api.clock.sleep(29.0)
+    if code:
+        api.faults.extend([Fault(lambda: error(code))] * 100)
+        with pytest.raises(AlidnsError) as caught:
+            add(client, budget)
+        assert caught.value.code == code
+    else:
+        add(client, budget)
+    api.clock.sleep(2.0)
+    assert budget.given_up(HOST) is None
+
+
+def test_a_zone_that_takes_a_write_is_busy_no_more(api: FakeApi, client: Client) -> None:
+    budget = RetryBudget(patience=30.0)
+    budget.failed(AlidnsError("LastOperationNotFinished", ADD, host=HOST, zone=ZONE))
+    api.clock.sleep(29.0)
+    add(client, budget)
+    api.clock.sleep(2.0)
+    assert budget.given_up(ZONE) is None
+
+
+def test_deletes_that_follow_in_a_zone_that_stayed_busy_cost_no_call(
+    api: FakeApi, client: Client
+) -> None:
+    api.faults.extend([Fault(lambda: error("LastOperationNotFinished"))] * 1000)
+    budget = RetryBudget(20.0)
+    with pytest.raises(AlidnsError):
+        client.delete(ZONE, "1", budget)
+    calls = len(api.calls)
+    with pytest.raises(AlidnsError) as caught:
+        client.delete(ZONE, "2", budget)
+    assert caught.value.verdict is Verdict.BUSY
+    assert len(api.calls) == calls
 
 
 def test_a_refused_delete_names_the_zone(api: FakeApi, client: Client) -> None:

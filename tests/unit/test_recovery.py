@@ -11,7 +11,7 @@ from certbot import errors
 
 from certbot_dns_aliyun.records.ledger import Ledger
 from certbot_dns_aliyun.retrying import RetryBudget
-from tests.unit.fake_api import KEY_ID, FakeApi, Fault, error, lost
+from tests.unit.fake_api import KEY_ID, FakeApi, Fault, carried_out_later, error, lost
 from tests.unit.parts import digest, journals, kill, make_ledger
 
 NAME, VALUE = "_acme-challenge.example.com", digest("ours")
@@ -305,16 +305,7 @@ def test_an_add_that_the_api_carries_out_after_the_kill_is_found(
     ledger = make_ledger(tmp_path, in_dns)
     ledger.plan([(NAME, VALUE)])
     kill(ledger._journal)
-    real, looks = api._act, []
-
-    def act(action: str, parameters: dict[str, str]) -> Any:
-        reply = real(action, parameters)
-        looks.append(action)
-        if len(looks) == 1:
-            api.add("example.com", "_acme-challenge", VALUE)
-        return reply
-
-    api._act = act  # type: ignore[method-assign]
+    carried_out_later(api, lambda: api.add("example.com", "_acme-challenge", VALUE))
     recover(tmp_path)
     assert api.values("example.com") == []
     assert journals(tmp_path) == []

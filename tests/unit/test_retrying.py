@@ -92,6 +92,11 @@ def test_what_this_process_gave_up_is_probed_only_until_it_answers(clock: Clock)
     assert not fail_for(PATIENCE - 1, RetryBudget(), clock)
 
 
+def test_a_phase_with_less_patience_than_a_probe_takes_keeps_to_it(clock: Clock) -> None:
+    fail_for(PATIENCE, RetryBudget(), clock)
+    assert fail_for(PROBE - 2, RetryBudget(PROBE - 2), clock)
+
+
 def test_what_one_phase_of_a_run_has_probed_in_vain_the_next_does_not(clock: Clock) -> None:
     fail_for(PATIENCE, RetryBudget(), clock)
     recovering = RetryBudget(20.0)

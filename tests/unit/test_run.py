@@ -15,9 +15,10 @@ from certbot import errors
 from certbot_dns_aliyun import run as run_module
 from certbot_dns_aliyun.propagation.delegation import Place
 from certbot_dns_aliyun.propagation.question import NameServer
+from certbot_dns_aliyun.retrying import RetryBudget
 from certbot_dns_aliyun.run import Run
-from tests.unit.fake_api import FakeApi, Fault, no_reply
-from tests.unit.parts import journals, settings
+from tests.unit.fake_api import FakeApi, Fault, no_connection, no_reply
+from tests.unit.parts import digest, journals, kill, make_ledger, settings
 
 NAME = "_acme-challenge.example.com"
 
@@ -78,6 +79,51 @@ def test_a_hundred_names_are_two_hundred_calls(api: FakeApi, run: Run, tmp_path:
     assert api.values("example.com") == []
     assert len(api.calls) == 200
     assert journals(tmp_path) == []
+
+
+def test_an_outage_of_a_minute_ends_neither_adding_nor_removing(api: FakeApi, run: Run) -> None:
+    wanted = records(1)
+    run.prepare(wanted)
+    api.faults.extend([Fault(no_connection)] * 12)
+    run.add(*wanted[0][1:])
+    assert len(api.values("example.com")) == 1
+    run.begin_cleanup()
+    api.faults.extend([Fault(no_connection)] * 12)
+    run.remove(*wanted[0][1:])
+    run.close()
+    assert api.values("example.com") == []
+
+
+def test_the_records_of_yesterday_do_not_hold_up_those_of_today(
+    api: FakeApi, run: Run, tmp_path: Path
+) -> None:
+    """A dead API is waited for less than half a minute before anything is added."""
+    killed = make_ledger(tmp_path, lambda name: "example.com")
+    killed.add(NAME, digest("yesterday's"), RetryBudget())
+    kill(killed._journal)
+    api.is_dead = True
+    began = api.clock.now
+    run.prepare(records(1))
+    assert 15 < api.clock.now - began < 40
+    run.close()
+
+
+def test_a_dead_api_that_was_just_probed_is_not_probed_again(
+    api: FakeApi, run: Run, tmp_path: Path
+) -> None:
+    killed = make_ledger(tmp_path, lambda name: "example.com")
+    killed.add(NAME, digest("yesterday's"), RetryBudget())
+    api.is_dead = True
+    with pytest.raises(errors.PluginError):
+        killed.add(NAME, digest("another"), RetryBudget())
+    kill(killed._journal)
+    wanted = records(1)
+    run.prepare(wanted)
+    calls = len(api.calls)
+    with pytest.raises(errors.PluginError):
+        run.add(*wanted[0][1:])
+    assert len(api.calls) == calls
+    run.close()
 
 
 def test_the_failure_of_one_name_calls_off_the_rest_and_all_is_removed(

@@ -218,6 +218,31 @@ def test_a_name_server_that_the_user_named_needs_no_proof(clock: Clock) -> None:
     assert len(trusted.all_times) == len(trusted.times), "not even asked whether it is one"
 
 
+@pytest.mark.parametrize("first", range(0, 20, 4))
+def test_of_many_machines_none_is_missed_once_they_were_seen_to_disagree(
+    clock: Clock, first: int
+) -> None:
+    """The usual sample asks about half of them: it finds one of the two that are late, or both."""
+    machines = [after(1.0)] * 40
+    machines[first], machines[first + 20] = after(5.0), after(10.0)
+    zone, _ = watch(clock, [Server(machines)])
+    assert zone.served_since
+    assert 10.0 <= clock.elapsed < 14.0
+
+
+@pytest.mark.parametrize(
+    ("in_turn", "words"),
+    [(True, "gives only 8 of at least 12 TXT values"), (False, "does not serve the value yet")],
+)
+def test_other_values_each_time_show_at_once_that_they_are_never_all_given(
+    clock: Clock, in_turn: bool, words: str
+) -> None:
+    """The same ones each time may be those that a server has that is late."""
+    capped = Server(most_values=8, in_turn=in_turn)
+    zone, _ = watch(clock, [capped], values=12, limits=Limits(5.0, 5.0, 5.0))
+    assert words in zone.lacking
+
+
 @pytest.mark.parametrize("in_turn", [False, True], ids=["always_the_same", "in_turn"])
 def test_a_server_that_gives_eight_values_and_no_more_is_told(clock: Clock, in_turn: bool) -> None:
     capped = [Server(most_values=8, in_turn=in_turn) for _ in range(4)]

@@ -10,12 +10,12 @@ from certbot.compat import misc
 
 from certbot_dns_aliyun.credentials import settings as credentials
 from certbot_dns_aliyun.credentials.settings import Settings
+from certbot_dns_aliyun.dns01 import LABEL
 from certbot_dns_aliyun.names import is_possible, normalize, to_ascii
 from certbot_dns_aliyun.propagation.discovery import parse_servers
 from certbot_dns_aliyun.propagation.public_dns import PublicDns
 from certbot_dns_aliyun.propagation.question import NameServer
 
-_VALIDATION = "_acme-challenge."
 _DOMAIN = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})+", re.ASCII)
 
 
@@ -30,7 +30,7 @@ def validation_names(domains: Iterable[str]) -> list[str]:
     """
     texts = [text.strip() for each in domains for text in each.split(",") if text.strip()]
     names = [name_of(text[2:] if text.startswith("*.") else text) for text in texts]
-    return list(dict.fromkeys(_VALIDATION + name for name in names))
+    return list(dict.fromkeys(f"{LABEL}.{name}" for name in names))
 
 
 def name_of(text: str) -> str:
@@ -42,7 +42,7 @@ def name_of(text: str) -> str:
         name = normalize(to_ascii(text))
     except UnicodeError:
         name = ""
-    if not _DOMAIN.fullmatch(name) or not is_possible(_VALIDATION + name):
+    if not _DOMAIN.fullmatch(name) or not is_possible(f"{LABEL}.{name}"):
         raise UsageError(f"{text!a} is not a domain name.")
     return name
 

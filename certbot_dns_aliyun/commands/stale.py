@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import re
 import sys
 import threading
 import time
@@ -25,6 +24,7 @@ from certbot_dns_aliyun.alidns.client import Listed
 from certbot_dns_aliyun.background import concurrently
 from certbot_dns_aliyun.commands import inputs
 from certbot_dns_aliyun.commands.places import place_of
+from certbot_dns_aliyun.dns01 import DIGEST, LABEL
 from certbot_dns_aliyun.errors import AlidnsError, Verdict, sentence
 from certbot_dns_aliyun.names import full_name, is_spelled, zone_candidates
 from certbot_dns_aliyun.propagation.delegation import Place
@@ -32,9 +32,6 @@ from certbot_dns_aliyun.propagation.live_line import LiveLine
 from certbot_dns_aliyun.records.journal import Journal
 from certbot_dns_aliyun.retrying import RetryBudget
 
-_LABEL = "_acme-challenge"
-#: A SHA-256 digest in base64url, without padding (RFC 8555, 8.4).
-_DIGEST = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _DAY = 24 * 60 * 60
 #: Seconds without one call that got somewhere, after which it is given up.
 _PATIENCE = 30.0
@@ -123,7 +120,7 @@ class _Search:
                 if name in self._zones:
                     return
             try:
-                listed = self._clients.client_for(name).list_txt(name, _LABEL, self.budget)
+                listed = self._clients.client_for(name).list_txt(name, LABEL, self.budget)
             except AlidnsError as error:
                 refusals.append(error)
                 if error.verdict not in (Verdict.NOT_HERE, Verdict.DENIED):
@@ -174,7 +171,7 @@ class _Search:
 def is_validation(record: Listed) -> bool:
     """Tell whether a record is at a validation name, or below one, and looks like an ACME value."""
     labels = record.rr.lower().split(".")
-    return record.rr.isprintable() and _LABEL in labels and bool(_DIGEST.fullmatch(record.value))
+    return record.rr.isprintable() and LABEL in labels and bool(DIGEST.fullmatch(record.value))
 
 
 def _places(names: Collection[str], resolvers: str, problems: list[str]) -> list[Place]:

@@ -21,6 +21,7 @@ import dns.message
 import dns.name
 import dns.rdatatype
 
+from certbot_dns_aliyun.dns01 import LABEL
 from certbot_dns_aliyun.names import is_plain
 from certbot_dns_aliyun.propagation import resolv_conf
 from certbot_dns_aliyun.propagation.awake import AwakeClock
@@ -44,8 +45,6 @@ T = TypeVar("T")
 _WAIT_FOR_IPV6 = 2.0
 #: Seconds in which the addresses of a name server are not asked for again that were not told.
 _UNTOLD_FOR = 10.0
-#: How the names begin that it is never asked for, not even on the way to names below.
-_VALIDATION_LABEL = b"_acme-challenge"
 
 #: [IPv6 address]:port, address:port or name:port, the port if it is not 53; an IPv6 address alone.
 _SERVER = re.compile(r"(?:\[([^]]+)\]|([^]:[]+))(?::([0-9]{1,5}))?|([^][]*:[^][]*:[^][]*)")
@@ -194,7 +193,7 @@ class Discovery:
         self, name: dns.name.Name, kind: dns.rdatatype.RdataType, unchecked: bool = False
     ) -> dns.message.Message | None:
         """Give the resolver's response, be it that there is no such name; None if none came."""
-        if name.labels[0] == _VALIDATION_LABEL:
+        if name.labels[0] == LABEL.encode():  # not even on the way to names below it
             return None
         key = (name, kind, unchecked)
         if key not in self._asked:

@@ -8,20 +8,18 @@ for takes the wildcard's place, there and at each name above that it brings into
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import dns.rdatatype
 
+from certbot_dns_aliyun.dns01 import DIGEST, LABEL
 from certbot_dns_aliyun.names import LONGEST_NAME, is_within
 from certbot_dns_aliyun.propagation.discovery import Discovery
 from certbot_dns_aliyun.propagation.inquiry import UnreadError, first_useful, over_tcp
 from certbot_dns_aliyun.propagation.question import NameServer, Reply
 
-#: How a name begins that is meant for challenges, whatever a wildcard says of it.
-MEANT = "_acme-challenge"
 #: The types of records that are looked for beside TXT: those that nearly all names in use have, and
 #: others, which some servers and firewalls give no answer about.
 _COMMON = (dns.rdatatype.A, dns.rdatatype.AAAA, dns.rdatatype.MX)
@@ -29,8 +27,6 @@ _RARE = (dns.rdatatype.SRV, dns.rdatatype.CAA, dns.rdatatype.HTTPS)
 #: Seconds for all questions about one name, and for those about rare types.
 _PATIENCE = 10.0
 _PATIENCE_WITH_RARE = 3.0
-#: The digest that answers a challenge (RFC 8555, 8.4): another run's may stand at the same name.
-_DIGEST = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,7 @@ class Use:
 
 def is_meant(name: str) -> bool:
     """Tell whether a name says itself that it is for challenges."""
-    return name.startswith(MEANT)
+    return name.startswith(LABEL)
 
 
 async def read_use(
@@ -76,7 +72,7 @@ def listed_use(zone: str, name: str, records: Iterable[tuple[str, str, str]]) ->
     """Tell what a name is used for from all records of its zone: owner, type and value of each."""
     at: dict[str, set[str]] = {}
     for owner, kind, value in records:
-        is_ours = kind == "TXT" and _DIGEST.fullmatch(value)
+        is_ours = kind == "TXT" and DIGEST.fullmatch(value)
         at.setdefault(owner, set()).update(() if is_ours else (kind,))
     if name in at:
         return Use(tuple(sorted(at[name] - ({"SOA", "NS"} if name == zone else set()))))
@@ -142,6 +138,6 @@ async def _read(asker: _Asker, name: str, reply: Reply) -> Use:
     if is_wild and is_meant(name):
         above = name.partition(".")[2]
         hides = above if await asker.kinds_beside(above) else ""
-    if all(_DIGEST.fullmatch(value) for value in reply.values):
+    if all(DIGEST.fullmatch(value) for value in reply.values):
         kinds -= {"TXT"}
     return Use(tuple(sorted(kinds)), is_wild, hides)

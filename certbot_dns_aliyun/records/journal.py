@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from certbot_dns_aliyun.dns01 import DIGEST
 from certbot_dns_aliyun.records.folder import Folder, UntrustedError
 
 logger = logging.getLogger(__name__)
@@ -28,8 +29,6 @@ logger = logging.getLogger(__name__)
 _MOST = 100
 #: Far more than the lines of the largest order; a larger file is none of ours.
 _SIZE_LIMIT = 4 * 1024 * 1024
-#: What proves control of a name: the SHA-256 of a key authorization, in base64url (RFC 8555, 8.4).
-_DIGEST = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _RECORD_ID = re.compile(r"[0-9]{1,32}", re.ASCII)
 _EVENTS = frozenset({"add", "try", "added", "gone", "told"})
 
@@ -274,7 +273,7 @@ class Journal:
             record_id, owner = entry.get("id"), entry.get("owner", "")
             if not all(_is_name(name) for name in (zone, rr, owner)):
                 raise ValueError
-            if not _DIGEST.fullmatch(value) or not _RECORD_ID.fullmatch(record_id or "0"):
+            if not DIGEST.fullmatch(value) or not _RECORD_ID.fullmatch(record_id or "0"):
                 raise ValueError
         except (ValueError, TypeError, AttributeError, RecursionError):
             self._is_damaged = True

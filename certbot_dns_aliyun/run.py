@@ -41,13 +41,13 @@ logger = logging.getLogger(__name__)
 Challenge = tuple[str, str, str]
 
 #: Seconds without an answer after which removing an earlier run's records is left to the next run.
-_SHORT_PATIENCE = 20.0
+SHORT_PATIENCE = 20.0
 #: Seconds that calls under way get once the run is to end: a reply tells a record's id.
-_LAST_CALLS = 5.0
+LAST_CALLS = 5.0
 #: Seconds after which what was under way when clean-up began has surely ended, calls included.
-_UNDER_WAY = 20.0
+UNDER_WAY = 20.0
 #: Seconds for another provider's name servers, after those of Alibaba Cloud DNS serve all.
-_OTHER_PROVIDERS = 60.0
+OTHER_PROVIDERS = 60.0
 
 
 class Run:
@@ -84,7 +84,7 @@ class Run:
         self._insists = insists or bool(name_servers)
         self._allows_subset = allows_subset
         self._left_out: dict[str, OneNameError] = {}
-        self._recovering = RetryBudget(_SHORT_PATIENCE, _tell)
+        self._recovering = RetryBudget(SHORT_PATIENCE, _tell)
         # Adding keeps its budget: what is about to be added when clean-up begins is called off.
         self._adding = self._budget = RetryBudget(PATIENCE, _tell, self._recovering)
         self._ledger: Ledger | None = None
@@ -198,7 +198,7 @@ class Run:
         :param quiet: whether no progress is shown at a terminal
         :raises certbot.errors.PluginError: if a value is served nowhere when the time is up
         """
-        limits = Limits(longest, blind, 0.0 if alidns_alone else _OTHER_PROVIDERS)
+        limits = Limits(longest, blind, 0.0 if alidns_alone else OTHER_PROVIDERS)
         self._watches = wait_until_served(
             self._dns,
             self._open_ledger().added(),
@@ -217,8 +217,8 @@ class Run:
         self._adding.call_off()
         self._recovering.call_off()
         self._dns.close()
-        JOURNEYS.hurry(_LAST_CALLS)
-        self._at_rest.wait(_UNDER_WAY)
+        JOURNEYS.hurry(LAST_CALLS)
+        self._at_rest.wait(UNDER_WAY)
         self._budget = RetryBudget(PATIENCE, _tell)
 
     def remove(self, name: str, value: str) -> None:

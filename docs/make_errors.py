@@ -414,7 +414,7 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
     "The command certbot-dns-aliyun": {
         ("is not a domain name",): "``-d`` takes names as they stand in a certificate, and "
         "``--zone`` zones as the console shows them.",
-        ("needs a name (-d)",): "The command would not know where to look.",
+        ("needs a name (-d)", "takes names (-d)"): "The command would not know where to look.",
         (
             "is not proved",
             "was added to the zone",
@@ -424,13 +424,37 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
             "CAA lets the CA",
             "on the way has broken",
             "<number> other TXT values stand at <name>.",
+            "Certbot renews it",
+            "autorenew is False",
+            "would not add a record there",
+            "no record to wait for",
+            "does not tell the time",
+            "machine is as that of",
+            "that would have the record is not known",
         ): "No error; `check <commands/check.rst>`_ says it of what is as it should be, or of what "
         "it was told to leave out.",
+        (
+            "renews no certificate in",
+        ): "A warning of ``check --all``. ``--config-dir`` names the folder, "
+        "if Certbot has another one.",
+        ("Certbot has no certificate",): "``certbot certificates`` lists their names.",
+        (
+            "is of no use to Certbot",
+            "renewal file is gone",
+        ): "``certbot renew`` skips such a file, and the certificate expires.",
+        (
+            "still says <_LEGACY>",
+        ): "That is the plugin's name in renewal files of 0.38.1 and older.",
+        ("so the API refuses every call", "on, calls are refused"): "Each call is signed with the "
+        "time. ``timedatectl`` tells whether the clock is set by NTP.",
+        ("This could not be looked into",): "A fault of this plugin; please report it, with what "
+        "``-vv`` tells.",
         ("There is no access key for",): "Why, is said behind the colon: see the sentences above.",
         ("Others on this machine may read",): "Who can read the file can have certificates for "
         "your names.",
-        ("could be asked.", "lack the record: <lacking>"): "A warning of ``check``: a run would go "
-        "on, and the CA may ask one of those servers.",
+        (
+            "Not all name servers serve it",
+        ): "A warning of ``check``: a run would go on, and the CA may ask one of those servers.",
         ("CAA records are not known", "name CAs, and whether this one"): "A warning of ``check``: "
         "the CA may see more than this machine.",
         ("<number> other TXT values stand at <name>, and",): "A warning of ``check``. "

@@ -7,8 +7,6 @@ from typing import Any
 
 from certbot_dns_aliyun.dns_aliyun import DEFAULT_PROPAGATION_SECONDS, DEFAULT_WAIT_LIMIT
 
-_LETSENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
-
 _EXIT = """\
 exit status:
   0  all is well
@@ -28,9 +26,11 @@ stand. Where the credentials file has sections for several accounts, each gets a
 _CHECK = """\
 example:
   certbot-dns-aliyun check --credentials /etc/letsencrypt/aliyun.ini -d example.com
+  certbot-dns-aliyun check --all
 
 The way of a challenge is gone as in a run, with a TXT record of a value of its own, which is
-removed again; the CA is not asked.
+removed again; the CA is not asked. --all and --cert-name check what `certbot renew` will do, with
+the options in Certbot's renewal files; an option that is given here counts more.
 
 """
 
@@ -71,12 +71,21 @@ def parser() -> argparse.ArgumentParser:
         commands, "check", "tell whether a certificate for some names would be issued", _CHECK
     )
     _add_domains(check)
+    check.add_argument(
+        "--cert-name",
+        dest="cert_names",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a certificate that Certbot renews by this plugin; several by several --cert-name",
+    )
+    check.add_argument("--all", action="store_true", help="all certificates of that kind")
     _add_folders(check)
+    check.add_argument("--logs-dir", metavar="DIR", help="Certbot's; nothing is written there")
     _add_waiting(check)
     check.add_argument(
         "--server",
         metavar="URL",
-        default=_LETSENCRYPT,
         help="directory of the CA, whose name CAA records must have (default: Let's Encrypt)",
     )
     check.add_argument("--read-only", action="store_true", help="add no record")
@@ -115,7 +124,6 @@ def _command(commands: Any, name: str, what: str, example: str) -> argparse.Argu
     made.add_argument(
         "--resolvers",
         metavar="LIST",
-        default="",
         help="recursive resolvers to ask in place of this machine's own, as in "
         "192.0.2.1,192.0.2.2:5353",
     )
@@ -154,28 +162,24 @@ def _add_waiting(to: argparse.ArgumentParser) -> None:
     to.add_argument(
         "--name-servers",
         metavar="LIST",
-        default="",
         help="name servers to ask for the records in place of the zone's own",
     )
     to.add_argument(
         "--wait-for",
         choices=("all", "alidns", "nothing"),
-        default="all",
-        help="which name servers must serve the records (default: %(default)s)",
+        help="which name servers must serve the records (default: all)",
     )
     to.add_argument(
         "--wait-limit",
         metavar="SECONDS",
         type=_seconds,
-        default=DEFAULT_WAIT_LIMIT,
-        help="for name servers that do not serve the records yet (default: %(default)s)",
+        help=f"for name servers that do not serve the records yet (default: {DEFAULT_WAIT_LIMIT})",
     )
     to.add_argument(
         "--propagation-seconds",
         metavar="SECONDS",
         type=_seconds,
-        default=DEFAULT_PROPAGATION_SECONDS,
-        help="where name servers cannot be asked (default: %(default)s)",
+        help=f"where name servers cannot be asked (default: {DEFAULT_PROPAGATION_SECONDS})",
     )
 
 

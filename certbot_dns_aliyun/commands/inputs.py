@@ -59,7 +59,7 @@ def settings(file: str | None) -> Settings:
         raise UsageError(str(error)) from None
 
 
-def public_dns(resolvers: str, name_servers: str = "") -> PublicDns:
+def public_dns(resolvers: str | None, name_servers: str = "") -> PublicDns:
     """Make what is to be asked about public DNS; it has to be closed.
 
     :param resolvers: a list of resolvers; empty for the machine's own
@@ -70,7 +70,7 @@ def public_dns(resolvers: str, name_servers: str = "") -> PublicDns:
     return PublicDns(_servers("resolvers", resolvers), asked)
 
 
-def _servers(option: str, text: str) -> list[tuple[str, int]]:
+def _servers(option: str, text: str | None) -> list[tuple[str, int]]:
     try:
         return parse_servers(text) if text else []
     except ValueError as error:

@@ -28,16 +28,18 @@ def why_unknown(place: Place) -> str:
     return f"The zone of {place.name} cannot be told: {why}."
 
 
-def possible_place(dns: PublicDns, name: str) -> Place:
+def possible_place(dns: PublicDns, name: str, insists: bool = False) -> Place:
     """Give the place that takes the record of a validation name; its zone may not be known.
 
+    :param insists: whether it is added even where nobody would see it
     :raises errors.PluginError: if there is none in which anybody would see it
     """
     try:
         place = _likeliest(dns.places(name))
     except BadChainError as error:
         raise errors.PluginError(error.advice) from None
-    refuse_esa(place)
+    if not insists:
+        refuse_esa(place)
     return place
 
 

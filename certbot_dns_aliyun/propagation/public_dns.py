@@ -109,6 +109,13 @@ class PublicDns:
                 self._public_zones[name] = self._loop.start(self._public_zone(name))
         return self._public_zones[name].result() in (None, zone)
 
+    def by_registry(self, name: str) -> tuple[str | None, list[NameServer]]:
+        """Give a name's zone and its name servers as a CA finds them: without the resolver.
+
+        :returns: None and no servers if those of the top-level domain do not tell
+        """
+        return self._loop.start(self._public_zone_and_servers(name)).result()
+
     def inquire(self, look: Callable[[Discovery], Coroutine[Any, Any, T]], seconds: float) -> T:
         """Have something else looked up, and wait for it.
 

@@ -8,28 +8,12 @@ from typing import Any
 
 import pytest
 
+from tests.end_to_end.checking import check, found
 from tests.end_to_end.delegating import SHOP, TARGET, add_foreign, alias
 from tests.end_to_end.helpers import MakeWorld, actions, screen
-from tests.world import Key, Outcome, Server, World, until, zone_policy
+from tests.world import Key, Server, World, until, zone_policy
 
 pytestmark = pytest.mark.newest
-
-
-def check(world: World, *arguments: str) -> Outcome:
-    folders = ["--config-dir", world.certbot.config_dir, "--work-dir", world.certbot.work_dir]
-    ini = world.credentials_ini()
-    return world.certbot.plugin("check", "--credentials", ini, *folders, *arguments)
-
-
-def found(outcome: Outcome) -> dict[tuple[str, str], tuple[str, str]]:
-    """Result and sentence of each check of each name."""
-    report = json.loads(outcome.stdout)
-    assert set(report) == {"ok", "first", "findings"}
-    assert outcome.returncode == (0 if report["ok"] else 1)
-    for each in report["findings"]:
-        assert set(each) == {"name", "check", "result", "text", "seconds"}
-        assert each["seconds"] >= 0
-    return {(e["name"] or "", e["check"]): (e["result"], e["text"]) for e in report["findings"]}
 
 
 def test_all_is_well(make_world: MakeWorld) -> None:
@@ -139,6 +123,7 @@ def test_what_stands_in_the_way(
     assert spoil is lock or findings["example.com", "remove"][0] == "ok"
 
 
+@pytest.mark.nightly  # the key is asked for for half a minute
 def test_credentials_that_give_no_key(world: World) -> None:
     ini = world.write_ini(b"dns_aliyun_credentials_uri = http://127.0.0.1:9/key\n", mode=0o644)
     outcome = world.certbot.plugin(

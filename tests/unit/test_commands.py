@@ -14,7 +14,7 @@ import pytest
 
 from certbot_dns_aliyun.alidns.client import Client, Listed
 from certbot_dns_aliyun.commands import inputs, main, policy, stale
-from certbot_dns_aliyun.commands.findings import Findings, Result
+from certbot_dns_aliyun.commands.findings import Findings, Report, Result
 from certbot_dns_aliyun.commands.places import place_of
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 from certbot_dns_aliyun.propagation.delegation import BadChainError, Place
@@ -194,35 +194,70 @@ def test_an_interrupt_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_to_do_first_is_the_first_problem(capsys: pytest.CaptureFixture[str]) -> None:
-    findings = Findings(is_for_machines=False)
+    report = Report(is_for_machines=False)
+    assert report.is_empty
+    findings = Findings(report)
     findings.add("a.example", "CAA", Result.OK, "Good.", 0.0)
-    findings.conclude()
+    report.conclude()
     findings.add("a.example", "values", Result.WARNING, "Many.", 0.0)
-    findings.conclude()
-    assert findings.are_well
-    findings.add("", "credentials", Result.PROBLEM, "None.", 0.0)
-    findings.conclude()
-    assert not findings.are_well
+    report.conclude()
+    assert report.are_well
+    Findings(report, "site").add("", "credentials", Result.PROBLEM, "None.", 0.0)
+    report.conclude()
+    assert not report.are_well
+    findings.end()
+    findings.add("", "credentials", Result.PROBLEM, "Interrupted.", 0.0)
     assert capsys.readouterr().out.splitlines() == [
         "ok      a.example: CAA: Good.",
         "Nothing stands in the way.",
         "warning a.example: values: Many.",
         "Nothing stands in the way; look at this first: Many.",
         "problem credentials: None.",
-        "To do first: None.",
+        "To do first: (lineage site) None.",
     ]
 
 
 def test_findings_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
-    findings = Findings(is_for_machines=True)
-    findings.add("", "credentials", Result.SKIPPED, "Not now.", time.monotonic())
-    findings.conclude()
+    whole = Report(is_for_machines=True)
+    Findings(whole).add("", "credentials", Result.SKIPPED, "Not now.", time.monotonic())
+    whole.conclude()
     report = json.loads(capsys.readouterr().out)
     assert report["findings"][0].pop("seconds") < 60
     assert report == {
         "ok": True,
         "first": None,
         "findings": [
-            {"name": None, "check": "credentials", "result": "skipped", "text": "Not now."}
+            {
+                "lineage": None,
+                "name": None,
+                "check": "credentials",
+                "result": "skipped",
+                "text": "Not now.",
+            }
         ],
     }
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("environment", "is_coloured"),
+    [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)],
+)
+def test_colours_are_for_terminals_that_want_them(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], is_coloured: bool
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    for screen in (Terminal(), io.StringIO()):
+        monkeypatch.setattr("sys.stdout", screen)
+        report = Report(is_for_machines=False)
+        Findings(report).add("", "add", Result.PROBLEM, "No \x1b[2J.", 0.0)
+        (line,) = screen.getvalue().splitlines()
+        assert line.endswith("add: No \\x1b[2J."), "what others say moves no cursor"
+        assert line.startswith("\x1b[") is (is_coloured and screen.isatty())

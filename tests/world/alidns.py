@@ -13,6 +13,7 @@ import time
 import weakref
 from collections import deque
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -122,6 +123,8 @@ class AlidnsServer:
         await asyncio.sleep(accepted + self.connect_seconds - time.monotonic())
         in_query = _pairs(urlsplit(request.raw_path).query)
         params = {**in_query, **_pairs((await request.read()).decode("utf-8", "replace"))}
+        if not params:  # somebody who looks at the clock
+            return self._dated(web.Response(status=400))
         call = self._log(request, connection, params, list(in_query))
         fault = self.faults.take(call.action, call.zone, call.rr)
         call.fault = fault.kind if fault else None
@@ -129,7 +132,7 @@ class AlidnsServer:
         reply = await self._answer(call, params, request.method, fault if before else None)
         if fault is None:
             call.ended = time.monotonic()
-            return reply
+            return self._dated(reply)
         if not before and fault.kind == "code":
             reply = self._error_reply(call, params, _error_of(fault), fault)
         if fault.kind not in ("code", "slow"):
@@ -138,6 +141,11 @@ class AlidnsServer:
             return await play(fault, request, reply)
         finally:
             call.ended = time.monotonic()
+
+    def _dated(self, reply: web.Response) -> web.Response:
+        if self.clock_offset:
+            reply.headers["Date"] = formatdate(time.time() + self.clock_offset, usegmt=True)
+        return reply
 
     def _log(
         self, request: web.BaseRequest, connection: int, params: dict[str, str], query: list[str]

@@ -1,0 +1,102 @@
+"""The looks of a check at what a CA asks beside the record: CAA records and DNSSEC."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import dns.rdatatype
+
+from certbot_dns_aliyun.commands.findings import Findings, Result
+from certbot_dns_aliyun.commands.looks import Name
+from certbot_dns_aliyun.diagnosis import words
+from certbot_dns_aliyun.diagnosis.caa import CaaSet, names_an_account, objection, relevant
+from certbot_dns_aliyun.diagnosis.dnssec import Broken, find_broken
+from certbot_dns_aliyun.propagation.discovery import Discovery
+from certbot_dns_aliyun.propagation.inquiry import UnreadError, first_useful
+from certbot_dns_aliyun.propagation.public_dns import PublicDns
+
+#: Seconds for what is asked of the resolver about one name.
+_LOOK = 10.0
+
+
+def check_caa(
+    domain: str, dns: PublicDns, identities: Sequence[str], account: str, findings: Findings
+) -> None:
+    """Look whether CAA records let the CA issue.
+
+    :param domain: a name of a certificate, wildcards with ``*.``
+    :param identities: the names by which CAA records know the CA; none if those are not known
+    :param account: URI of the account with the CA; empty if it is not known
+    """
+    since = time.monotonic()
+    plain = domain[2:] if domain.startswith("*.") else domain
+    try:
+        found = dns.inquire(lambda discovery: relevant(discovery, plain), _LOOK)
+    except TimeoutError:
+        found = CaaSet(unanswered=plain)
+    result, text = Result.OK, "CAA lets the CA issue."
+    if found.unanswered:
+        result = Result.PROBLEM if _nobody_answers(dns, found.unanswered) else Result.WARNING
+        text = "The CAA records are not known: the resolver of this machine does not tell them."
+        if result is Result.PROBLEM:
+            text = words.caa_unanswered(found, [domain])
+    else:
+        against = objection(found, identities, domain.startswith("*."), account)
+        if against and not identities:
+            result = Result.WARNING
+            text = (
+                f"CAA records at {found.owner} name CAs, and whether this one is among them is "
+                "not known: it does not tell its name."
+            )
+        elif against:
+            text = words.caa_objection(found, against, [domain], identities)
+            result = Result.PROBLEM
+        elif names_an_account(found) and not account:
+            text = words.caa_for_an_account(found, names_an_account(found), [domain])
+            result = Result.WARNING
+    findings.add(domain, "CAA", result, text, since)
+
+
+def _nobody_answers(dns: PublicDns, name: str) -> bool:
+    """Tell whether it is the zone's name servers that give no answer about CAA records."""
+    try:
+        return dns.inquire(lambda discovery: _is_silent(discovery, name), 3 * _LOOK)
+    except TimeoutError:
+        return False
+
+
+async def _is_silent(discovery: Discovery, name: str) -> bool:
+    zone = await discovery.zone_of(f"_.{name}")
+    servers = await discovery.name_servers(zone) if zone else []
+    if not zone or not servers:
+        return False
+    try:
+        await first_useful(discovery, zone, servers, name, dns.rdatatype.SOA)
+    except UnreadError:
+        return False  # of which the wait will tell
+    try:
+        await first_useful(discovery, zone, servers, name, dns.rdatatype.CAA)
+    except UnreadError:
+        return True
+    return False
+
+
+def check_dnssec(name: Name, dns: PublicDns, findings: Findings) -> None:
+    """Look whether a zone on the way to the record is signed in a way that no CA accepts."""
+    since = time.monotonic()
+    chain = name.place.chain if name.place else ()
+    result, text = Result.OK, "No zone on the way has broken DNSSEC."
+    for link in (name.validation_name.partition(".")[2], *chain):
+        broken = _find_broken(dns, link)
+        if broken:
+            result, text = Result.PROBLEM, words.dnssec_broken(broken)
+            break
+    findings.add(name.shown, "DNSSEC", result, text, since)
+
+
+def _find_broken(dns: PublicDns, name: str) -> Broken | None:
+    try:
+        return dns.inquire(lambda discovery: find_broken(discovery, name), _LOOK)
+    except TimeoutError:
+        return None

@@ -33,6 +33,8 @@ T = TypeVar("T")
 #: question whose zone or whose name servers something is.
 _PLACES_TIMEOUT = 45.0
 _ZONE_TIMEOUT = 20.0
+#: The same, where those of the zone may be dead, and who told of them is to be heard all the same.
+_REGISTRY_TIMEOUT = 40.0
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ class PublicDns:
 
         :returns: None and no servers if those of the top-level domain do not tell
         """
-        return self._loop.start(self._public_zone_and_servers(name)).result()
+        finding = self._public_zone_and_servers(name, _REGISTRY_TIMEOUT)
+        return self._loop.start(finding).result()
 
     def inquire(self, look: Callable[[Discovery], Coroutine[Any, Any, T]], seconds: float) -> T:
         """Have something else looked up, and wait for it.
@@ -245,11 +248,13 @@ class PublicDns:
         _, servers = await self._public_zone_and_servers(name)
         return servers
 
-    async def _public_zone_and_servers(self, name: str) -> tuple[str | None, list[NameServer]]:
+    async def _public_zone_and_servers(
+        self, name: str, seconds: float = _ZONE_TIMEOUT
+    ) -> tuple[str | None, list[NameServer]]:
         budget = Budget()
         finding = public_zone(self._discovery.within(budget), name)
         try:
-            return await self._in_time(finding, budget, _ZONE_TIMEOUT)
+            return await self._in_time(finding, budget, seconds)
         except asyncio.TimeoutError:
             return None, []
 

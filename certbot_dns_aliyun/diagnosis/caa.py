@@ -62,6 +62,7 @@ class Obstacle(Enum):
     CRITICAL = "a critical property that a CA may not know"
     OTHERS = "other CAs alone may issue"
     METHODS = "the CA may not validate by DNS"
+    ACCOUNT = "another account of the CA alone may issue"
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,14 @@ async def relevant(discovery: Discovery, domain: str) -> CaaSet:
     return CaaSet()
 
 
-def objection(found: CaaSet, identities: Collection[str], wildcard: bool) -> Objection | None:
+def objection(
+    found: CaaSet, identities: Collection[str], wildcard: bool, account: str = ""
+) -> Objection | None:
     """Give what a set of CAA records has against a CA's issuing by dns-01; None for nothing.
 
     :param identities: the names by which CAA records know the CA; none if those are not known
     :param wildcard: whether it is for ``*.`` before the name
+    :param account: URI of the account with the CA; empty if that is not known, and then any will do
     """
     critical = [p for p in found.properties if p.flags & _CRITICAL and p.tag not in _KNOWN]
     if critical:
@@ -115,8 +119,12 @@ def objection(found: CaaSet, identities: Collection[str], wildcard: bool) -> Obj
     ours = tuple(p for p in about if p.issuer and p.issuer in identities)
     if not ours:
         return Objection(Obstacle.OTHERS, about, tag)
-    if not any(map(_allows_method, ours)):
+    by_method = tuple(p for p in ours if _allows_method(p))
+    if not by_method:
         return Objection(Obstacle.METHODS, ours, tag)
+    uris = [p.parameters.get("accounturi") for p in by_method]
+    if account and all(uri not in (None, account) for uri in uris):
+        return Objection(Obstacle.ACCOUNT, by_method, tag)
     return None
 
 

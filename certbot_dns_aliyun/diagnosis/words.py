@@ -30,6 +30,11 @@ def caa_objection(
             f"CAA keeps the CA from issuing for {names}: {where} has {records}, which does not let "
             "it validate by DNS; add dns-01 to the validationmethods there."
         )
+    if against.obstacle is Obstacle.ACCOUNT:
+        return (
+            f"CAA keeps the CA from issuing for {names}: {where} has {records}, which lets another "
+            "account of the CA alone issue; correct the accounturi there."
+        )
     if not identities:
         return (
             f"CAA keeps the CA from issuing for {names}: {where} has {records}; add a record like "

@@ -98,6 +98,11 @@ def test_caa_records_that_nobody_tells(
         ),
         (['0 issue "letsencrypt.org; validationmethods=http-01,dns-01"'], None, None),
         (['0 issue "letsencrypt.org; accounturi=https://ca/1"'], None, None),
+        (
+            ['0 issue "letsencrypt.org;accounturi=https://ca/2"'],
+            Obstacle.ACCOUNT,
+            Obstacle.ACCOUNT,
+        ),
     ],
 )
 def test_what_caa_records_have_against_a_ca(
@@ -109,8 +114,16 @@ def test_what_caa_records_have_against_a_ca(
     wildcard: Obstacle | None,
 ) -> None:
     found = caa_of(internet, discovery, clock, at="www.example.com", texts=texts)
-    against = [objection(found, OURS, is_wild) for is_wild in (False, True)]
+    against = [objection(found, OURS, is_wild, "https://ca/1") for is_wild in (False, True)]
     assert [each and each.obstacle for each in against] == [plain, wildcard]
+
+
+def test_an_unknown_account_may_be_the_right_one(
+    internet: Internet, discovery: Discovery, clock: Clock
+) -> None:
+    texts = ['0 issue "letsencrypt.org; accounturi=https://ca/2"']
+    found = caa_of(internet, discovery, clock, at="example.com", texts=texts)
+    assert objection(found, OURS, wildcard=False) is None
 
 
 def test_a_zone_without_a_ds_record_is_not_signed(discovery: Discovery, clock: Clock) -> None:

@@ -6,6 +6,7 @@ import os
 import posixpath
 import re
 import sys
+from html import escape
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -35,6 +36,8 @@ gettext_compact = False
 gettext_location = False
 gettext_last_translator = ""
 gettext_language_team = ""
+
+figure_language_filename = "{path}{basename}.{language}{ext}"
 
 html_theme = "furo"
 html_title = project
@@ -94,6 +97,18 @@ def _page_of(path: str, of: str) -> str:
     return posixpath.normpath(page).removesuffix(".rst")
 
 
+def hold_drawings(app: Any, tree: nodes.document, page: str) -> None:
+    """Put the drawings into the pages, so that they have the colours of those."""
+    if app.builder.format != "html":
+        return
+    for image in list(tree.findall(nodes.image)):
+        svg = (Path(app.srcdir) / image["uri"]).read_text(encoding="utf-8")
+        if svg.startswith('<svg class="drawing"'):
+            alt = escape(image.get("alt", ""))
+            box = f'<div class="drawing" role="img" tabindex="0" aria-label="{alt}">{svg}</div>'
+            image.replace_self(nodes.raw("", box, format="html"))
+
+
 def level_captions(app: Any, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
     """Say of the captions in the sidebar how deep they are, as screen readers need to know."""
     navigation = context.get("furo_navigation_tree", "")
@@ -105,5 +120,6 @@ def level_captions(app: Any, page: str, template: str, context: dict[str, Any], 
 def setup(app: Any) -> None:
     """See Sphinx's documentation on extensions."""
     app.connect("doctree-read", link_pages)
+    app.connect("doctree-resolved", hold_drawings)
     # After furo, which makes that tree.
     app.connect("html-page-context", level_captions, priority=900)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import html
 import importlib.util
 import json
 import re
@@ -204,6 +205,27 @@ def test_the_page_on_contributing_maps_the_tests() -> None:
     folders = [path.parent for path in (ROOT / "tests").glob("*/*.*") if path.is_file()]
     mapped = re.findall(r"^``(tests/\w+)``$", text_of("docs/contributing.rst"), re.MULTILINE)
     assert set(mapped) == {str(folder.relative_to(ROOT)) for folder in folders}
+
+
+DRAWINGS = sorted(path.stem for path in (ROOT / "docs" / "drawings").glob("*.dot"))
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_a_drawing_is_what_its_source_says(name: str) -> None:
+    source = text_of(f"docs/drawings/{name}.dot")
+    labels = re.findall(r'label="([^"]+)"', source)
+    lines = [line for label in labels for line in label.split(r"\n")]
+    drawn = re.findall("<text [^>]*>([^<]+)</text>", text_of(f"docs/images/{name}.svg"))
+    assert sorted(map(html.unescape, drawn)) == sorted(lines), "run: python docs/make_drawings.py"
+
+
+@pytest.mark.parametrize("name", [name for name in DRAWINGS if "." not in name])
+def test_a_drawing_is_the_same_in_chinese_and_has_its_words_on_a_page(name: str) -> None:
+    sources = [text_of(f"docs/drawings/{name}{language}.dot") for language in ("", ".zh_CN")]
+    english, chinese = (re.sub('label="[^"]+"', "", source) for source in sources)
+    assert english == chinese
+    pages = "".join(text_of(page) for page in IN_DOCS)
+    assert re.search(rf"image:: images/{name}\.svg\n   :alt: \S", pages)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -63,10 +63,13 @@ class Added:
 
     :ivar record_id: its id; None if the API did not tell it
     :ivar ours: whether we made it; if not, it was there before
+    :ivar may_come_again: whether a try that got no reply in time may be carried out yet, once this
+        record is gone
     """
 
     record_id: str | None
     ours: bool
+    may_come_again: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,15 +113,15 @@ class Client:
 
         An error's ``maybe_done`` tells whether the record may stand in the zone all the same.
         """
-        maybe_done = False
+        maybe_done, unanswered = False, 0
         written_rr = rr
 
         def once() -> Added:
-            nonlocal maybe_done, written_rr
+            nonlocal maybe_done, unanswered, written_rr
             if maybe_done and self.may_list(zone):
                 record_id = self.find(zone, rr, value, budget)
                 if record_id:
-                    return Added(record_id, ours=True)
+                    return Added(record_id, ours=True, may_come_again=unanswered > 1)
             try:
                 rr_now = written_rr
                 reply = self._write(
@@ -134,8 +137,9 @@ class Client:
                     return once()
                 if error.verdict is Verdict.DUPLICATE:
                     record_id = self.find(zone, rr, value, budget) if maybe_done else None
-                    return Added(record_id, ours=maybe_done)
+                    return Added(record_id, ours=maybe_done, may_come_again=unanswered > 1)
                 maybe_done = maybe_done or error.maybe_done
+                unanswered += error.code is Lost.NO_REPLY
                 raise
             record_id = _record_id(reply)
             if not record_id:
@@ -143,7 +147,7 @@ class Client:
                 raise AlidnsError(
                     Lost.NO_REPLY_OF_THIS_KIND, "AddDomainRecord", host=self._host, zone=zone
                 )
-            return Added(record_id, ours=True)
+            return Added(record_id, ours=True, may_come_again=unanswered > 0)
 
         try:
             return self._persist(once, zone, budget)

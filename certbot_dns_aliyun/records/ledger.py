@@ -33,6 +33,7 @@ from certbot_dns_aliyun.records.rule import Rule
 from certbot_dns_aliyun.records.words import by_hand, cannot_list
 from certbot_dns_aliyun.refusals import OneNameError
 from certbot_dns_aliyun.retrying import RetryBudget
+from certbot_dns_aliyun.unanswered import Lost
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,8 @@ _LISTING = "DescribeDomainRecords"
 _OF_ANOTHER_PLACE = frozenset({Verdict.NOT_HERE, Verdict.DENIED, Verdict.CONFLICT})
 #: Seconds between two looks for a record whose adding may still be under way at the API.
 _SECOND_LOOK = 2.0
+#: Seconds in which the API may still carry out a call that got no reply in time.
+_LATE = 10.0
 
 
 class State(Enum):
@@ -62,6 +65,8 @@ class Entry:
     :ivar users: how many challenges count on it; a CA may ask for one value twice
     :ivar is_told: whether the user has been told that it is left
     :ivar added_at: monotonic time at which the API said that it is in the zone
+    :ivar settled_at: monotonic time from which no call that got no reply can add it any more
+    :ivar is_in_a_hurry: whether that is not to be waited for, as the user wants an end
     :ivar added: resolves to the zone, once the record is in it
     :ivar doubts: the same record in zones that were tried before, and may have taken it
     """
@@ -74,6 +79,8 @@ class Entry:
     state: State = State.NOT_THERE
     is_told: bool = False
     added_at: float = 0.0
+    settled_at: float = 0.0
+    is_in_a_hurry: bool = False
     added: Future[str] = field(default_factory=Future)
     doubts: list[Entry] = field(default_factory=list)
 
@@ -212,8 +219,15 @@ class Ledger:
             entry.users -= 1
             if entry.users != 0:
                 return None
+        was_taken = entry.state in (State.OURS, State.PREEXISTING)
         told = [self._remove(entry, budget)]
-        told += [self._remove(doubt, budget) for doubt in entry.doubts]
+        for doubt in entry.doubts:
+            left = self._remove(doubt, budget)
+            if left and was_taken:  # by another zone, so this one, most likely, is none
+                logger.info("%s", left)
+                self._journal.gone(doubt.key)
+            else:
+                told.append(left)
         return " ".join(left for left in told if left) or None
 
     def _add_to_some_place(self, entry: Entry, budget: RetryBudget) -> None:
@@ -279,6 +293,9 @@ class Ledger:
                     error.verdict is Verdict.DENIED
                     and not (zone == guess and self._is_zone_of_the_world(entry.place))
                 )
+                if error.code is Lost.NO_REPLY:
+                    entry.settled_at = time.monotonic() + _LATE
+                    entry.is_in_a_hurry = budget.called_off
                 if error.maybe_done and may_be_none:
                     doubt = Entry(entry.place, entry.value, zone=zone, state=State.UNCLEAR)
                     doubt.added.set_result(zone)
@@ -294,6 +311,7 @@ class Ledger:
                     return refusals
                 raise self._cannot_add(entry.place, [error]) from None
             entry.added_at = time.monotonic()
+            entry.settled_at = entry.added_at + _LATE if added.may_come_again else 0.0
             entry.record_id = added.record_id
             entry.state = State.OURS if added.ours else State.PREEXISTING
             if added.ours:
@@ -383,7 +401,8 @@ class Ledger:
             return None
         left = self._delete(entry, budget)
         if not left:
-            self._journal.gone(entry.key)
+            if entry.settled_at <= time.monotonic():  # else the next run looks again
+                self._journal.gone(entry.key)
             entry.state = State.NOT_THERE
         entry.is_told = left is not None
         return left
@@ -395,11 +414,12 @@ class Ledger:
             record_id = entry.record_id or _look_twice(client, entry, budget)
             if record_id:
                 client.delete(entry.zone, record_id, budget)
-                return None
+                return _delete_again(client, entry, budget)
             if entry.state is State.UNCLEAR and client.may_list(entry.zone):
                 return None
         except AlidnsError as error:
             if error.verdict is Verdict.NOT_HERE and not entry.record_id:
+                entry.settled_at = 0.0
                 return None  # there is no such zone, so nothing in it
             return sentence(f"{what} could not be removed", error) + _by_hand(entry)
         return (
@@ -410,10 +430,28 @@ class Ledger:
 
 def _look_twice(client: Client, entry: Entry, budget: RetryBudget) -> str | None:
     record_id = client.find(entry.zone, entry.rr, entry.value, budget)
-    if not record_id and client.may_list(entry.zone):
-        budget.sleep(_SECOND_LOOK)
+    if record_id:
+        entry.settled_at = 0.0  # this is what was lost
+    elif client.may_list(entry.zone):
+        until_settled = 0.0 if entry.is_in_a_hurry else entry.settled_at - time.monotonic()
+        budget.sleep(max(_SECOND_LOOK, until_settled))
         record_id = client.find(entry.zone, entry.rr, entry.value, budget)
     return record_id
+
+
+def _delete_again(client: Client, entry: Entry, budget: RetryBudget) -> str | None:
+    """Remove what a call that got no reply adds after all; returns why that is not known."""
+    if not entry.settled_at or not client.may_list(entry.zone):
+        return None
+    budget.sleep(entry.settled_at - time.monotonic())
+    try:
+        record_id = client.find(entry.zone, entry.rr, entry.value, budget)
+        if record_id:
+            client.delete(entry.zone, record_id, budget)
+    except AlidnsError as error:
+        what = f"Whether the TXT record {entry.name} = {entry.value} came back after its removal"
+        return sentence(f"{what}, by a call that got no reply, is not known", error)
+    return None
 
 
 def _by_hand(entry: Entry) -> str:

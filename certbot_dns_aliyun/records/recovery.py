@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 _LONGEST = 60.0
 #: Seconds after which a call that was under way when its run was killed has surely ended.
 _UNDER_WAY = 20.0
-#: Seconds between two looks for a record whose adding may still be under way at the API.
+#: Seconds at the least between two looks for such a record.
 _SECOND_LOOK = 2.0
 #: How often the user is told of a record that stays; later runs go on trying.
 _TELLINGS = 2
@@ -64,7 +64,7 @@ class Recovery:
                 if not self._see_to(journal, key, known):
                     under_way.append((key, known))
             if under_way:
-                self._budget.sleep(_SECOND_LOOK)
+                self._budget.sleep(max(_SECOND_LOOK, _UNDER_WAY - abs(journal.age)))
             for key, known in under_way:
                 self._see_to(journal, key, known, again=True)
             for key, known in journal.open_records.items():

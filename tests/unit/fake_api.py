@@ -77,6 +77,8 @@ class FakeApi:
     #: While this says so, no call reaches the server.
     is_dead: bool = False
     calls: list[Call] = field(default_factory=list)
+    #: What it carries out at a later time.
+    coming: list[tuple[float, Callable[[], object]]] = field(default_factory=list)
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(900_000_000_000_000_000))
 
     @contextlib.contextmanager
@@ -105,6 +107,7 @@ class FakeApi:
         action = parameters["Action"]
         self.clock.sleep(0.05)
         self.calls.append(Call(action, parameters, self.clock.now))
+        self.carry_out_what_is_due()
         if self.is_dead:
             raise no_reply()
         fault = next((f for f in self.faults if f.action in ("", action)), None)
@@ -115,6 +118,23 @@ class FakeApi:
         if isinstance(instead, BaseException):
             raise instead
         assert instead is not None
+        return instead
+
+    def carry_out_what_is_due(self) -> None:
+        due = [each for each in self.coming if each[0] <= self.clock.now]
+        self.coming = [each for each in self.coming if each not in due]
+        for _, act in due:
+            act()
+
+    def no_reply_but_done(self, after: float) -> Callable[[], BaseException]:
+        """A fault: the client gives a call up after 10 seconds, and it is carried out later."""
+
+        def instead() -> BaseException:
+            call = self.calls[-1]
+            self.coming.append((call.at + after, lambda: self._act(call.action, call.parameters)))
+            self.clock.sleep(10.0)
+            return no_reply()
+
         return instead
 
     def _act(self, action: str, parameters: dict[str, str]) -> requests.Response:

@@ -13,7 +13,7 @@ from certbot_dns_aliyun.propagation.delegation import BadChainError, Place
 from certbot_dns_aliyun.records import ledger as ledger_module
 from certbot_dns_aliyun.records.ledger import Ledger
 from certbot_dns_aliyun.retrying import RetryBudget
-from tests.unit.fake_api import FakeApi, Fault, carried_out_later, error, lost
+from tests.unit.fake_api import FakeApi, Fault, carried_out_later, error, lost, no_reply
 from tests.unit.parts import digest, journals, kill, make_ledger
 
 NAME, VALUE = "_acme-challenge.www.example.com", digest("ours")
@@ -310,6 +310,48 @@ def test_an_add_given_up_in_doubt_is_looked_for_twice_and_removed(
     assert looks == ["DescribeDomainRecords"] * 2 + ["DeleteDomainRecord"]
 
 
+@pytest.mark.parametrize("after", [10.5, 14.0, 19.0])
+@pytest.mark.parametrize("fails", [False, True], ids=["done again", "given up"])
+def test_an_add_that_is_carried_out_after_its_record_is_gone_leaves_nothing(
+    api: FakeApi, tmp_path: Path, after: float, fails: bool
+) -> None:
+    """The API takes longer than anybody waits for its reply."""
+    api.zones["example.com"] = []
+    ledger = make_ledger(tmp_path, lambda name: "example.com")
+    api.faults.append(Fault(api.no_reply_but_done(after), action="AddDomainRecord"))
+    if fails:
+        refusal_of(ledger, RetryBudget(patience=0.01))
+    else:
+        ledger.add(NAME, VALUE, RetryBudget())
+    assert ledger.remove(NAME, VALUE, RetryBudget()) is None
+    assert ledger.close() == []
+    api.clock.sleep(60)
+    api.carry_out_what_is_due()
+    assert api.values("example.com") == []
+    assert journals(tmp_path) == []
+
+
+def test_nobody_waits_for_what_has_been_found(api: FakeApi, ledger: Ledger) -> None:
+    api.zones[NAME] = []
+    api.faults.append(Fault(no_reply, acted=True))
+    ledger.add(NAME, VALUE, RetryBudget())
+    assert ledger.remove(NAME, VALUE, RetryBudget()) is None
+    assert api.clock.elapsed < 5
+
+
+def test_what_may_come_back_and_cannot_be_looked_for_is_told(api: FakeApi, tmp_path: Path) -> None:
+    api.zones["example.com"] = []
+    ledger = make_ledger(tmp_path, lambda name: "example.com")
+    api.faults.append(Fault(no_reply, action="AddDomainRecord"))
+    ledger.add(NAME, VALUE, RetryBudget())
+    refused = Fault(lambda: error("Forbidden"), action="DescribeDomainRecords")
+    api.faults.append(refused)
+    left = ledger.remove(NAME, VALUE, RetryBudget())
+    assert left
+    assert left.startswith(f"Whether the TXT record {NAME} = {VALUE} came back after its removal")
+    assert len(journals(tmp_path)) == 1
+
+
 def test_what_cannot_be_removed_is_named_with_the_command_that_removes_it(
     api: FakeApi, ledger: Ledger, tmp_path: Path
 ) -> None:
@@ -361,6 +403,18 @@ def test_a_lost_reply_of_a_zone_that_is_none_leaves_nothing_behind(
     api.faults.append(Fault(lost))
     assert ledger.add(NAME, VALUE, RetryBudget()) == "example.com"
     ledger.remove(NAME, VALUE, RetryBudget())
+    assert ledger.close() == []
+    assert journals(tmp_path) == []
+
+
+def test_a_lost_reply_of_what_the_key_may_not_touch_alarms_nobody_once_a_zone_is_found(
+    api: FakeApi, ledger: Ledger, tmp_path: Path
+) -> None:
+    """A key for one zone hears Forbidden.RAM of all names that are none."""
+    api.may_list, api.no_zone = False, "Forbidden.RAM"
+    api.faults.append(Fault(lost))
+    assert ledger.add(NAME, VALUE, RetryBudget()) == "example.com"
+    assert ledger.remove(NAME, VALUE, RetryBudget()) is None
     assert ledger.close() == []
     assert journals(tmp_path) == []
 

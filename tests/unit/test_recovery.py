@@ -311,6 +311,22 @@ def test_an_add_that_the_api_carries_out_after_the_kill_is_found(
     assert journals(tmp_path) == []
 
 
+def test_a_run_killed_seconds_ago_is_looked_after_until_its_calls_have_ended(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    monkeypatch.setattr(api.clock, "time", lambda: now + api.clock.elapsed)
+    ledger = make_ledger(tmp_path, in_dns)
+    ledger.plan([(NAME, VALUE)])
+    kill(ledger._journal)
+    late = lambda: api.add("example.com", "_acme-challenge", VALUE)  # noqa: E731
+    api.coming.append((api.clock.now + 14.0, late))
+    recover(tmp_path)
+    assert api.values("example.com") == []
+    assert not api.coming
+    assert journals(tmp_path) == []
+
+
 def test_many_records_of_a_slow_api_do_not_hold_up_the_run(
     api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -485,8 +485,8 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         (
             "came back after its removal",
         ): "An add got no reply in ten seconds and was made again; the "
-        "record is removed, but the first call may be carried out yet. The journal lists it for the "
-        "next run.",
+        "record is removed, but the first call may be carried out yet. The journal lists it for "
+        "the next run.",
         ("may be left (<fault>)",): "A fault of this plugin; please report it with Certbot's log.",
         (
             "tries to remove it; by hand",

@@ -122,6 +122,7 @@ def test_a_user_without_a_home_may_name_a_file(
 
 @pytest.mark.usefixtures("homeless")
 def test_a_profile_of_a_user_without_a_home_is_told_as_such(tmp_path: Path) -> None:
+    pytest.importorskip("alibabacloud_credentials.provider")
     source = kinds.make_source({"profile": "certs"}, "aliyun.ini")
     with fake_library.in_place(), pytest.raises(AlidnsError) as caught:
         source.get()

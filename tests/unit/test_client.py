@@ -175,11 +175,23 @@ def test_a_server_cannot_ask_for_an_endless_wait(api: FakeApi, client: Client) -
     assert api.clock.elapsed < PATIENCE
 
 
-def test_a_run_called_off_makes_no_further_call(api: FakeApi, client: Client) -> None:
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client, budget: add(client, budget),
+        lambda client, budget: client.find(ZONE, RR, VALUE, budget),
+        lambda client, budget: client.everything(ZONE, budget),
+        lambda client, budget: client.delete(ZONE, "1", budget),
+    ],
+    ids=["add", "find", "everything", "delete"],
+)
+def test_a_run_called_off_makes_no_further_call(
+    api: FakeApi, client: Client, call: Callable[[Client, RetryBudget], object]
+) -> None:
     budget = RetryBudget()
     budget.call_off()
     with pytest.raises(AlidnsError, match="called off"):
-        add(client, budget)
+        call(client, budget)
     assert not api.calls
 
 

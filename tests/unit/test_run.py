@@ -138,6 +138,19 @@ def test_the_failure_of_one_name_calls_off_the_rest_and_all_is_removed(
     assert journals(tmp_path) == []
 
 
+def test_what_begins_after_a_failure_makes_no_call(api: FakeApi, run: Run) -> None:
+    def fail(*_: str) -> None:
+        raise errors.PluginError("the first one fails")
+
+    run.prepare(records(2))
+    with pytest.raises(errors.PluginError):
+        run.concurrently(fail, records(1))
+    with pytest.raises(errors.PluginError):
+        run.add(*records(2)[1][1:])
+    assert not api.calls
+    run.close()
+
+
 def test_what_is_about_to_be_added_when_clean_up_begins_is_not(
     api: FakeApi, run: Run, tmp_path: Path
 ) -> None:

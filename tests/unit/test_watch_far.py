@@ -230,6 +230,12 @@ def test_of_many_machines_none_is_missed_once_they_were_seen_to_disagree(
     assert 10.0 <= clock.elapsed < 14.0
 
 
+def test_a_machine_that_is_late_is_waited_for_with_few_questions(clock: Clock) -> None:
+    zone, fake = watch(clock, [Server([after(1.0), after(20.0)])])
+    assert zone.served_since
+    assert fake.questions < 800
+
+
 @pytest.mark.parametrize(
     ("in_turn", "words"),
     [(True, "gives only 8 of at least 12 TXT values"), (False, "does not serve the value yet")],
@@ -259,7 +265,16 @@ def test_old_values_that_crowd_out_ours_are_told(clock: Clock) -> None:
     old = frozenset(f"a-value-of-2023-{number}" for number in range(9))
     zone, _ = watch(clock, [Server(most_values=8, others=old)])
     assert zone.caps[name_of(0)].size == 8
+    assert len(zone.caps[name_of(0)].known) == 9, "those that it gives, and ours"
     assert zone.unserved == {name_of(0)}
+
+
+def test_ours_are_not_waited_for_where_others_come_in_their_turn(clock: Clock) -> None:
+    old = frozenset(f"a-value-of-2023-{number:02d}" for number in range(20))
+    crowded = Server([after(9999)], most_values=8, in_turn=True, others=old)
+    zone, _ = watch(clock, [crowded])
+    assert zone.unserved == {name_of(0)}
+    assert clock.elapsed < 125, "as long as for whatever may never come"
 
 
 def test_many_values_that_are_merely_late_are_waited_for(clock: Clock) -> None:

@@ -322,6 +322,31 @@ def test_deletes_that_follow_in_a_zone_that_stayed_busy_cost_no_call(
     assert len(api.calls) == calls
 
 
+def test_everything_in_a_zone_is_told_by_the_names_of_dns(api: FakeApi, client: Client) -> None:
+    for rr, value, kind in (
+        ("@", "192.0.2.1", "A"),
+        ("*", "192.0.2.2", "a"),
+        ("bücher", "dns.example.org", "CNAME"),
+        ("xn--bcher-kva.www", "text", "TXT"),
+        ("\N{FULLWIDTH COMMERCIAL AT}\udcff", "in no zone", "TXT"),
+    ):
+        api.add(ZONE, rr, value, kind)
+    assert sorted(client.everything(ZONE, RetryBudget())) == [
+        ("", "TXT", "in no zone"),
+        ("*.example.com", "A", "192.0.2.2"),
+        ("example.com", "A", "192.0.2.1"),
+        ("xn--bcher-kva.example.com", "CNAME", "dns.example.org"),
+        ("xn--bcher-kva.www.example.com", "TXT", "text"),
+    ]
+
+
+def test_a_record_without_an_rr_has_no_name(api: FakeApi, client: Client) -> None:
+    records = [{"Type": "A", "Value": "192.0.2.1"}, {"RR": "www", "Type": "A"}]
+    api.faults.append(Fault(lambda: reply(TotalCount=2, DomainRecords={"Record": records})))
+    ((_, kind, value),) = client.everything(ZONE, RetryBudget())
+    assert (kind, value) == ("A", "192.0.2.1")
+
+
 def test_a_refused_delete_names_the_zone(api: FakeApi, client: Client) -> None:
     api.faults.append(Fault(lambda: error("Forbidden.RAM", 403)))
     with pytest.raises(AlidnsError) as caught:

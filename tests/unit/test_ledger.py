@@ -40,6 +40,9 @@ def test_the_zone_that_public_dns_names_is_the_only_one_asked(api: FakeApi, tmp_
     api.zones["example.com"] = []
     ledger = make_ledger(tmp_path, lambda name: "example.com")
     assert ledger.add(NAME, VALUE, RetryBudget()) == "example.com"
+    (served,) = ledger.added()
+    assert (served.place.name, served.value, served.zone) == (NAME, VALUE, "example.com")
+    assert served.added_at == api.clock.now
     assert zones_asked(api) == ["example.com"]
     assert api.zones["example.com"][0].rr == "_acme-challenge.www"
 

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from certbot_dns_aliyun.names import (
     full_name,
+    is_plain,
+    is_possible,
     is_spelled,
     is_within,
     normalize,
@@ -166,3 +168,54 @@ def test_both_forms_are_one_name(parts: list[str]) -> None:
 @given(st.text(max_size=20))
 def test_any_text_is_a_name_or_not(text: str) -> None:
     assert not is_spelled(f"{text}!", "_acme-challenge.xn--fsqu00a")
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        ("a.b", True),
+        ("a" * 63 + ".com", True),
+        ("a" * 64 + ".com", False),
+        (".".join(["a" * 49] * 5) + ".abc", True),
+        (".".join(["a" * 49] * 5) + ".abcd", False),
+        ("www..example.com", False),
+        ("", False),
+    ],
+)
+def test_dns_holds_253_characters_and_63_a_label(name: str, is_one: bool) -> None:
+    assert is_possible(name) is is_one
+
+
+@pytest.mark.parametrize("name", ["www.example.com", "_acme-challenge.xn--fsq.com", "a"])
+def test_a_name_of_letters_digits_hyphens_and_underscores_is_plain(name: str) -> None:
+    assert is_plain(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["a b.com", "a\\.b.com", "*.example.com", "a..b", "a.", "", "ä.com"]
+)
+def test_any_other_name_is_not_plain(name: str) -> None:
+    assert not is_plain(name)
+
+
+def test_no_letter_is_lost_with_the_final_dot() -> None:
+    assert normalize("WWW.EXAMPLE.XX.") == "www.example.xx"
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("例え。テスト", "xn--r8jz45g.xn--zckzah"),
+        ("\N{PILE OF POO}.la", "xn--ls8h.la"),
+        ("a\N{ZERO WIDTH JOINER}b.example", "ab.example"),
+        ("www.example.com", "www.example.com"),
+    ],
+)
+def test_what_a_person_types_has_one_form_in_dns(typed: str, name: str) -> None:
+    assert to_ascii(typed) == name
+
+
+def test_a_label_that_is_none_stays_as_it_is() -> None:
+    for label in ("xn--", "xn--\udcff", "xn--99999999999", "xn--abc-"):
+        assert to_unicode(f"{label}.example") == f"{label}.example"

@@ -125,6 +125,30 @@ def test_a_refusal_names_the_cname_its_owner_and_the_line(tmp_path: Path) -> Non
             assert words in str(caught.value)
 
 
+def test_a_cname_that_only_a_resolver_tells_is_told_as_that() -> None:
+    place = Place(TARGET, "example.net", (), (NAME, "hop.example.org", TARGET), is_hearsay=True)
+    with pytest.raises(errors.PluginError) as caught:
+        Rule(load(section("example.net"))).refuse_use(place, "example.net", Use(("A",)))
+    for words in (
+        f"-> {TARGET}, as the resolver of this machine says), where",
+        ": that resolver, or who controls the CNAME, must not choose",
+    ):
+        assert words in str(caught.value)
+
+
+def test_whose_zone_is_not_known_is_told_by_the_name_of_the_cname() -> None:
+    place = Place(TARGET, "example.net", (), (NAME, "hop.example.org", TARGET))
+    with pytest.raises(errors.PluginError) as caught:
+        Rule(load(section("example.net"))).refuse_use(place, "example.net", Use(("A",)))
+    assert f"({NAME} -> hop.example.org -> {TARGET}), where" in str(caught.value)
+    assert ": who controls hop.example.org must not choose" in str(caught.value)
+
+
+def test_the_way_out_names_the_section_of_the_zone() -> None:
+    rule = Rule(load(section("") + section("example.net")))
+    assert "to section [example.net] of " in rule.way_out(place_at(), "example.net")
+
+
 def test_without_a_file_the_refusal_tells_to_make_one() -> None:
     with pytest.raises(errors.PluginError, match="use a credentials file and add"):
         Rule(one_account()).refuse_use(place_at(), "example.net", Use(is_wild=True))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from certbot_dns_aliyun.alidns.client import Client
+from certbot_dns_aliyun.alidns.client import Client, Listed
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 from certbot_dns_aliyun.errors import AlidnsError
 from certbot_dns_aliyun.retrying import RetryBudget
@@ -126,3 +126,67 @@ def test_a_zone_of_another_account_is_an_error(api: FakeApi, client: Client) -> 
     api.no_zone = "IncorrectDomainUser"
     with pytest.raises(AlidnsError):
         client.find("other.example", RR, VALUE, RetryBudget())
+
+
+@pytest.mark.parametrize(
+    ("odd", "is_listed"),
+    [
+        ({}, True),
+        ({"Type": "txt"}, True),
+        ({"RR": "@"}, True),
+        ({"Type": "A"}, False),
+        ({"Type": None}, False),
+        ({"RR": None}, False),
+        ({"Value": 1}, False),
+        ({"RecordId": "none"}, False),
+        ({"RecordId": "9" * 32}, True),
+        ({"RecordId": "9" * 33}, False),
+    ],
+)
+def test_a_list_of_txt_records_has_those_that_are_whole(
+    api: FakeApi, client: Client, odd: dict[str, Any], is_listed: bool
+) -> None:
+    record = {"RecordId": "7", "RR": RR, "Type": "TXT", "Value": VALUE, **odd}
+    api.faults.append(Fault(lambda: reply(TotalCount=1, DomainRecords={"Record": [record]})))
+    listed = client.list_txt(ZONE, RR, RetryBudget())
+    expected = [Listed(str(record["RecordId"]), str(record["RR"]), VALUE, None)]
+    assert listed == (expected if is_listed else [])
+    assert api.calls[0].parameters["RRKeyWord"] == RR
+
+
+@pytest.mark.parametrize(
+    ("times", "changed_at"),
+    [
+        ({}, None),
+        ({"CreateTimestamp": 1_700_000_000_500}, 1_700_000_000.5),
+        ({"CreateTimestamp": "1700000000500"}, 1_700_000_000.5),
+        ({"CreateTimestamp": 1000, "UpdateTimestamp": 3000}, 3.0),
+        ({"CreateTimestamp": 3000, "UpdateTimestamp": 1000}, 3.0),
+        ({"UpdateTimestamp": 3000}, None),
+        ({"CreateTimestamp": "yesterday", "UpdateTimestamp": 3000}, None),
+        ({"CreateTimestamp": 10**14}, 10.0**11),
+        ({"CreateTimestamp": 10**15}, None),
+        ({"CreateTimestamp": -1000}, None),
+        ({"CreateTimestamp": "٣"}, None),
+    ],
+)
+def test_a_record_is_as_old_as_its_last_change(
+    api: FakeApi, client: Client, times: dict[str, Any], changed_at: float | None
+) -> None:
+    record = {"RecordId": "7", "RR": RR, "Type": "TXT", "Value": VALUE, **times}
+    api.faults.append(Fault(lambda: reply(TotalCount=1, DomainRecords={"Record": [record]})))
+    (listed,) = client.list_txt(ZONE, RR, RetryBudget())
+    assert listed.changed_at == changed_at
+
+
+def test_a_record_that_is_on_two_pages_is_listed_once(api: FakeApi, client: Client) -> None:
+    """Somebody adds one meanwhile, and all others move."""
+    api.page_limit = 1
+    first = {"RecordId": "7", "RR": RR, "Type": "TXT", "Value": VALUE}
+    for page in ([first], [first], [{**first, "RecordId": "8"}], []):
+        body = reply(DomainRecords={"Record": page})
+        api.faults.append(Fault(lambda body=body: body))  # type: ignore[misc]
+    listed = client.list_txt(ZONE, RR, RetryBudget(), VALUE)
+    assert [record.record_id for record in listed] == ["7", "8"]
+    assert [call.parameters["PageNumber"] for call in api.calls] == ["1", "2", "3", "4"]
+    assert {call.parameters["ValueKeyWord"] for call in api.calls} == {VALUE}

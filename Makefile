@@ -37,7 +37,7 @@ prepare = @mkdir -p build && flock build/lock sh -c \
 	'tools/install-missing $(PYTHON) && $(MAKE) -s -j$(shell nproc) $(1)'
 
 # docs/ is a folder, too.
-.PHONY: help test set-up lint format package unit e2e docs translations demo demo-nginx deb distributions release-check nightly soak bench bench-quick endurance clean FORCE
+.PHONY: help test set-up lint format package unit e2e docs translations demo demo-nginx deb distributions release-check nightly mutants soak bench bench-quick endurance clean FORCE
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -138,6 +138,17 @@ nightly: ## the property tests and the fuzzing, many times over, other resolvers
 		$(MAKE) --no-print-directory e2e CERTBOT=$$version || exit; \
 	done
 
+# It changes a copy of the package, and asks for each change whether a unit test fails. Few inputs do
+# for the property tests: there are thousands of changes.
+mutants: ## break the code on purpose, and see the unit tests fail: hours; MUTATE=records for a part
+	$(call prepare,build/venv/dev build/mutants/stamp)
+	cd build/mutants && rm -rf certbot_dns_aliyun docs tests
+	cp -R certbot_dns_aliyun docs tests README.rst pyproject.toml build/mutants
+	cd build/mutants && HYPOTHESIS_PROFILE=few ../venv/bin/mutmut run \
+		'certbot_dns_aliyun.$(if $(MUTATE),$(MUTATE).)*'
+	cd build/mutants && ../venv/bin/python ../../tools/survivors ../../tests/unit/survivors.toml \
+		$(subst .,/,$(MUTATE))
+
 deb: ## build/deb/*.deb, for beside apt's Certbot
 	$(call prepare,build/venv/dev build/wheel/stamp)
 	@tools/install-missing $(PYTHON) dpkg-buildpackage:dpkg-dev dh:debhelper pybuild:dh-python \
@@ -229,6 +240,12 @@ build/serving/stamp: tests/certbots/$(NEWEST).txt build/wheel/stamp tools/certbo
 		certbot-nginx==$(NEWEST)
 	$(BIN)/python -m venv --clear --without-pip build/serving/sslyze
 	$(BIN)/pip -qq --python build/serving/sslyze/bin/python install 'sslyze>=6.3'
+	touch $@
+
+# It needs a newer Python than the others, and nobody else needs it.
+build/mutants/stamp: build/venv/stamp
+	mkdir -p build/mutants
+	$(BIN)/pip -qq install 'mutmut>=3.8,<3.9'
 	touch $@
 
 build/bench/stamp: benchmarks/requirements.txt build/venv/stamp

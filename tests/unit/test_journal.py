@@ -20,6 +20,7 @@ from tests.unit.parts import digest, journals, kill
 
 A = RecordKey("example.com", "_acme-challenge", digest("a"))
 B = RecordKey("example.com", "@", digest("b"))
+C = RecordKey("example.org", "_acme-challenge", digest("c"))
 
 
 def of_this_run(config_dir: Path) -> Journal:
@@ -62,6 +63,25 @@ def test_what_is_gone_is_not_listed(tmp_path: Path) -> None:
     journal.gone(A)
     kill(journal)
     assert open_records(tmp_path) == {B: None}
+
+
+def test_what_journals_list_can_be_told_without_taking_them_over(tmp_path: Path) -> None:
+    killed_run(tmp_path)
+    going_on = of_this_run(tmp_path)
+    going_on.adding({C: "key"})
+    before = {path: path.read_bytes() for path in journals(tmp_path)}
+    forged = min(before).with_name("0-forged.journal")
+    forged.symlink_to(max(before))
+    assert Journal.listed(str(tmp_path)) == {A, B, C}
+    assert {path: path.read_bytes() for path in journals(tmp_path) if path != forged} == before
+    assert forged.is_symlink(), "that is a run's to set aside"
+    going_on.close()
+
+
+def test_a_folder_that_is_none_lists_nothing(tmp_path: Path) -> None:
+    assert Journal.listed(str(tmp_path)) == set()
+    Folder(str(tmp_path)).path.write_text("no folder")
+    assert Journal.listed(str(tmp_path)) == set()
 
 
 def test_a_line_is_on_disk_before_adding_returns(tmp_path: Path) -> None:

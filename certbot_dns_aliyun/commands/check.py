@@ -6,7 +6,9 @@ The way of a challenge is gone with a record of a value of its own, and the CA i
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
+import os
 import time
 from collections.abc import Sequence
 from typing import Callable, TypeVar
@@ -81,6 +83,7 @@ class _Check:
         self._target = target
         self._findings = target.findings
         self._adding = adding
+        self._config_dir = inputs.folder(options.config_dir, "config")
 
     def run(self, stopping: Stopping) -> None:
         """Check everything; whatever was added is removed, also after a signal.
@@ -101,7 +104,7 @@ class _Check:
         self._ledger = Ledger(
             self._clients,
             self._dns.places,
-            inputs.folder(self._options.config_dir, "config"),
+            self._config_dir,
             self._dns.is_public_zone,
             self._dns.place_by_resolver,
         )
@@ -139,6 +142,9 @@ class _Check:
             _skip(names, "It is not proved, as --read-only writes nothing.", findings)
         else:
             _skip(hopeless, "A run would not add a record there.", findings)
+            # Before its first run, Certbot's folder is not there, and the journal has to lie in it.
+            with contextlib.suppress(OSError):
+                os.makedirs(self._config_dir, 0o755, exist_ok=True)
             trial.run([name for name in names if not name.is_hopeless])
         self._each(lambda name: check_values(name, self._clients, self._adding, findings), names)
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.checking import check, found
+from tests.end_to_end.checking import check, check_lineages, found, report_of
 from tests.end_to_end.delegating import SHOP, TARGET, add_foreign, alias
-from tests.end_to_end.helpers import MakeWorld, actions, screen
-from tests.world import Key, Server, World, until, zone_policy
+from tests.end_to_end.helpers import MakeWorld, actions, copy_lineage
+from tests.world import Key, World, until, zone_policy
 
 pytestmark = pytest.mark.newest
 
@@ -146,15 +146,54 @@ def test_one_name_does_not_keep_the_others_from_being_checked(world: World) -> N
     assert findings["example.com", "remove"][0] == "ok"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_leaves_nothing(make_world: MakeWorld, number: signal.Signals) -> None:
-    world = make_world({"example.com": [Server(lag=60)]})
-    run = world.certbot.start_plugin(
-        "check", "--credentials", world.credentials_ini(), "-d", "example.com"
-    )
-    until(world.records.made)
-    run.send(number)
-    outcome = run.wait(30)
-    assert outcome.returncode == 130, outcome
-    assert "Traceback" not in screen(outcome)
+def test_lineages_are_checked_as_certbot_renews_them(make_world: MakeWorld) -> None:
+    """Each with the options of its renewal file; those of other plugins are none of ours."""
+    world = make_world(["example.com", "example.net"], lags=(0.1,))
+    options = ["--dns-aliyun-wait-limit", 30, "--dns-aliyun-wait-for", "nothing"]
+    quick = [*options, "--dns-aliyun-propagation-seconds", 1]
+    assert world.issue("example.com", "*.example.com", options=quick).ok
+    for copy, line in {
+        "paused": ("autorenew = True", "autorenew = False"),
+        "web": ("authenticator = dns-aliyun", "authenticator = webroot"),
+        "broken": ("wait_limit = 30", "wait_limit = -1"),
+    }.items():
+        copy_lineage(world, "example.com", copy)
+        file = world.certbot.renewal_file(copy)
+        text = file.read_text()
+        if line[0] not in text:
+            text += f"{line[0]}\n"
+        file.write_text(text.replace(*line))
+    outcome = check_lineages(world, "--all", "--json")
+    findings = report_of(outcome)
+    assert [f["lineage"] for f in findings if f["check"] == "lineage"] == [
+        "broken",
+        "example.com",
+        "paused",
+    ]
+    results = {
+        (f["lineage"], f["check"]): f["result"] for f in findings if f["check"] != "credentials"
+    }
+    assert results["broken", "lineage"] == "problem"
+    assert results["paused", "lineage"] == "skipped"
+    assert results["example.com", "add"] == results["example.com", "remove"] == "ok"
+    assert results["example.com", "served"] == "skipped", "--wait-for nothing"
+
+    named = check_lineages(world, "--cert-name", "example.com", "--wait-for", "all")
+    assert named.ok, named
+    assert named.stdout.startswith("Lineage example.com:\n")
+    assert "ok      example.com, *.example.com: served: 1 address" in named.stdout, named
+    assert "not by this plugin" in check_lineages(world, "--cert-name", "web").stdout
+    assert check_lineages(world, "--cert-name", "none").returncode == 2
+    assert check_lineages(world, "--all", "-d", "example.com").returncode == 2
+
+
+def test_a_hundred_names_take_no_longer_than_a_few(make_world: MakeWorld) -> None:
+    world = make_world(lags=(0.1, 0.2))
+    world.alidns.call_seconds = 0.05
+    names = [f"n{number}.example.com" for number in range(100)]
+    outcome = check(world, "-d", ",".join(names), "--json", timeout=100)
+    findings = report_of(outcome)
+    assert outcome.ok, outcome
+    assert len([f for f in findings if f["check"] == "remove"]) == 100
+    assert outcome.seconds < 40
     assert not world.records.left()

@@ -45,6 +45,7 @@ html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
 html_static_path = ["static"]
+html_extra_path = ["commands/check.schema.json"]
 html_css_files = ["site.css"]
 templates_path = ["templates"]
 html_sidebars = {

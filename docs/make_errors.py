@@ -58,7 +58,8 @@ CODES: dict[str, dict[Code, str]] = {
         "call on this zone. The resource is the zone (``domain/example.com``), not the name in "
         "the certificate. RAM decides before anyone looks whether the zone is in the account: a "
         "key that is limited to some zones gets this answer for a zone that lies in another "
-        "account, too. `RAM policies <ram-policy.rst>`_ has a policy to paste. For an "
+        "account, too. `RAM policies <ram-policy.rst>`_ has a policy to paste, and "
+        "`certbot-dns-aliyun check <commands/check.rst>`_ proves each permission. For an "
         "internationalized zone a policy names both ``domain/例子.com`` and "
         "``domain/xn--fsqu00a.com``.",
         "Forbidden.…": "Codes of that form that are not on this page. The account, or the zone, is "
@@ -593,6 +594,9 @@ that Alibaba Cloud's support can look up, and what to do::
 Search this page for the code, or for words of the sentence. ``<zone>`` and the like stand for what
 is filled in. Certbot's log (``/var/log/letsencrypt/letsencrypt.log``) has a line for each call,
 with its code, HTTP status, request id and time; access keys and signatures are not in it.
+
+`certbot-dns-aliyun check <commands/check.rst>`_ goes the same way without the CA, name by name, and
+says which permission lacks, who serves the record, and what stands in the way of the CA.
 
 What may pass is tried again before you read of it: until nothing has helped for
 {PATIENCE:.0f} seconds. Those sentences are marked with |again|.

@@ -121,8 +121,8 @@ class _Check:
     def _go(self, names: Sequence[Name], settings: Settings, trial: Trial) -> None:
         target, findings, dns = self._target, self._findings, self._dns
         dns.look_up(name.validation_name for name in names)
-        if target.credentials:
-            check_file(target.credentials, findings)
+        files = [target.credentials] if target.credentials else []
+        self._each(lambda file: check_file(file, findings), files)
         self._each(
             lambda account: check_account(account, self._adding, findings), settings.accounts
         )
@@ -145,7 +145,8 @@ class _Check:
             # Before its first run, Certbot's folder is not there, and the journal has to lie in it.
             with contextlib.suppress(OSError):
                 os.makedirs(self._config_dir, 0o755, exist_ok=True)
-            trial.run([name for name in names if not name.is_hopeless])
+            hopeful = [name for name in names if not name.is_hopeless]
+            self._each(trial.run, [hopeful])
         self._each(lambda name: check_values(name, self._clients, self._adding, findings), names)
 
     def _each(self, look: Callable[[T], None], items: Sequence[T]) -> None:

@@ -99,10 +99,10 @@ def read(path: str) -> list[Section]:
     return sections
 
 
-def malformed(path: str, line: int, what: str) -> errors.PluginError:
+def malformed(path: str, number: int, what: str) -> errors.PluginError:
     """Make the error for a line; ``what`` is wrong with it goes on after ``Line 7``."""
     return errors.PluginError(
-        f"Line {line} of the credentials file {path} {what}; correct that line."
+        f"Line {number} of the credentials file {path} {what}; correct that line."
     )
 
 

@@ -20,6 +20,10 @@ from certbot_dns_aliyun.errors import AlidnsError, Verdict
 PATIENCE = 120.0
 #: The same, for what this process has given up before, and has not heard of since.
 PROBE = 5.0
+#: Tries of a call for which others left no room, before its own patience counts: in a large order
+#: at a low rate, a minute may pass between two of them, while the API answers all the time.
+_TRIES = 12
+_CROWDED = frozenset({Verdict.SLOW_DOWN, Verdict.BUSY})
 #: Seconds of repeated calls after which the user is told of them.
 _SILENCE = 10.0
 
@@ -100,10 +104,16 @@ class RetryBudget:
             since = datetime.fromtimestamp(time.time()) - timedelta(seconds=seconds)
             self._tell(f"Calls are being repeated since {since:%H:%M:%S}: {error.because()[0]}")
 
-    def is_spent(self, error: AlidnsError, first_failure: float) -> bool:
-        """Tell whether a call, failing since a monotonic time, is not to be made once more."""
+    def is_spent(self, error: AlidnsError, first_failure: float, tries: int = _TRIES) -> bool:
+        """Tell whether a call is not to be made once more.
+
+        :param first_failure: monotonic time since which it fails
+        :param tries: how often it was made
+        """
         whom = _whom(error)
         too_long = time.monotonic() - first_failure >= self._patience_with(whom)
+        if error.verdict in _CROWDED and tries < _TRIES:
+            too_long = False
         return self.called_off or too_long or self.given_up(whom) is not None
 
     def given_up(self, *those: str) -> AlidnsError | None:

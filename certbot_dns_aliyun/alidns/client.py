@@ -327,7 +327,9 @@ class Client:
             nonlocal first_failure
             first_failure = first_failure or time.monotonic()
             error = retry_state.outcome.exception() if retry_state.outcome else None
-            return isinstance(error, AlidnsError) and budget.is_spent(error, first_failure)
+            return isinstance(error, AlidnsError) and budget.is_spent(
+                error, first_failure, retry_state.attempt_number
+            )
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_is_passing),

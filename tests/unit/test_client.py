@@ -110,6 +110,32 @@ def test_what_no_repetition_helps_is_not_repeated(api: FakeApi, client: Client, 
     assert len(api.calls) == 1
 
 
+@pytest.mark.parametrize("code", ["Throttling.User", "LastOperationNotFinished"])
+def test_a_call_that_has_bad_luck_while_others_pass_is_made_again(
+    api: FakeApi, client: Client, code: str
+) -> None:
+    """Sixty names at one call a second: each is tried once a minute, and may be refused."""
+    budget = RetryBudget()
+
+    def after_others() -> requests.Response:
+        api.clock.sleep(50)
+        budget.answered(HOST, ZONE)
+        return error(code)
+
+    api.faults.extend([Fault(after_others)] * 5)
+    assert client.add(ZONE, RR, VALUE, budget).ours
+
+
+def test_a_call_that_is_always_one_too_many_ends_all_the_same(api: FakeApi, client: Client) -> None:
+    """The looks in between are answered: the API is not dead."""
+    api.faults.append(Fault(lost, action=ADD))
+    api.faults.extend([Fault(lambda: error("Throttling.User"), action=ADD)] * 1000)
+    with pytest.raises(AlidnsError) as caught:
+        add(client)
+    assert caught.value.verdict is Verdict.SLOW_DOWN
+    assert PATIENCE < api.clock.elapsed < 2 * PATIENCE
+
+
 def test_a_record_that_was_there_before_is_not_ours(api: FakeApi, client: Client) -> None:
     api.add(ZONE, RR, VALUE)
     assert add(client) == Added(None, ours=False)

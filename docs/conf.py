@@ -98,6 +98,15 @@ def _page_of(path: str, of: str) -> str:
     return posixpath.normpath(page).removesuffix(".rst")
 
 
+def index_codes(app: Any, tree: nodes.document) -> None:
+    """Let the search lead to a code's place in the error guide, and not to the top of that page."""
+    for code in list(tree.findall(nodes.literal)):
+        anchor = nodes.make_id(code.astext())
+        if app.env.docname == "errors" and anchor in tree.ids:
+            entry = ("single", code.astext(), anchor, "", None)
+            code.parent.insert(code.parent.index(code), addnodes.index(entries=[entry]))
+
+
 def hold_drawings(app: Any, tree: nodes.document, page: str) -> None:
     """Put the drawings into the pages, so that they have the colours of those."""
     if app.builder.format != "html":
@@ -121,6 +130,7 @@ def level_captions(app: Any, page: str, template: str, context: dict[str, Any], 
 def setup(app: Any) -> None:
     """See Sphinx's documentation on extensions."""
     app.connect("doctree-read", link_pages)
+    app.connect("doctree-read", index_codes)
     app.connect("doctree-resolved", hold_drawings)
     # After furo, which makes that tree.
     app.connect("html-page-context", level_captions, priority=900)

@@ -88,6 +88,11 @@ def test_the_search_finds_the_guide_to_what_was_pasted(
     assert any(found.startswith("errors.html") for found in results(browser, language, words))
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_search_leads_to_the_place_of_a_code(browser: Any, language: str) -> None:
+    assert "errors.html#forbidden-ram" in results(browser, language, "Forbidden.RAM")
+
+
 @pytest.mark.parametrize("place", ["errors.html#forbidden-ram", "commands/check.html"])
 def test_the_switch_of_language_stays_at_the_place(browser: Any, place: str) -> None:
     browser.get(f"file://{SITE}/en/{place}")

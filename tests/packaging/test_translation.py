@@ -48,7 +48,8 @@ def faults(source: str, translation: str) -> Iterator[str]:
     for what, pattern in (("literals", LITERALS), ("links", LINKS)):
         if set(pattern.findall(source)) != set(pattern.findall(translation)):
             yield f"its {what} are others"
-    if ("|again|" in source) != ("|again|" in translation):
+    # Sphinx translates no substitution, so what stands for this one is written out.
+    if ("|again|" in source) != ("会重试" in translation):
         yield "|again| is lost, or too much"
     if not set(FIGURES.findall(source)) <= set(FIGURES.findall(translation)):
         yield "a figure is missing"

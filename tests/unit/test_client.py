@@ -366,6 +366,17 @@ def test_everything_in_a_zone_is_told_by_the_names_of_dns(api: FakeApi, client: 
     ]
 
 
+def test_a_zone_that_cannot_be_read_leaves_no_doubt_about_any_record(
+    api: FakeApi, client: Client
+) -> None:
+    api.is_dead = True
+    with pytest.raises(AlidnsError) as caught:
+        client.everything(ZONE, RetryBudget(1.0))
+    assert caught.value.maybe_done is False
+    assert caught.value.zone == ZONE
+    assert caught.value.action == LIST
+
+
 def test_a_record_without_an_rr_has_no_name(api: FakeApi, client: Client) -> None:
     records = [{"Type": "A", "Value": "192.0.2.1"}, {"RR": "www", "Type": "A"}]
     api.faults.append(Fault(lambda: reply(TotalCount=2, DomainRecords={"Record": records})))

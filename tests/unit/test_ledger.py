@@ -10,6 +10,7 @@ import pytest
 from certbot import errors
 
 from certbot_dns_aliyun.propagation.delegation import BadChainError, Place
+from certbot_dns_aliyun.propagation.target import Use
 from certbot_dns_aliyun.records import ledger as ledger_module
 from certbot_dns_aliyun.records.ledger import Ledger
 from certbot_dns_aliyun.retrying import RetryBudget
@@ -132,6 +133,36 @@ def test_where_a_cname_leads_is_where_the_record_goes(api: FakeApi, tmp_path: Pa
     assert [r.rr for r in api.zones["validation.example"]] == ["example-com"]
     assert ledger.remove(NAME, VALUE, RetryBudget()) is None
     assert api.values("validation.example") == []
+
+
+@pytest.mark.parametrize(
+    ("use", "is_hearsay", "is_listed"),
+    [
+        (Use(), False, False),
+        (None, False, True),
+        (Use(unread="ns1.provider.example does not answer"), False, True),
+        (Use(), True, True),
+    ],
+)
+def test_what_a_target_is_used_for_is_read_at_the_api_unless_name_servers_told_it(
+    api: FakeApi, tmp_path: Path, use: Use | None, is_hearsay: bool, is_listed: bool
+) -> None:
+    """Who lies in DNS must not have the last word, and who has no need to list must not have to."""
+    api.zones["validation.example"] = []
+    place = Place(TARGET, "validation.example", (), (NAME, TARGET), is_hearsay=is_hearsay, use=use)
+    ledger = make_ledger(tmp_path)
+    ledger._find_places = lambda name: [place]
+    ledger.add(NAME, VALUE, RetryBudget())
+    assert api.actions() == ["DescribeDomainRecords"] * is_listed + ["AddDomainRecord"]
+
+
+def test_what_name_servers_told_of_a_target_refuses_it(api: FakeApi, tmp_path: Path) -> None:
+    api.zones["validation.example"] = []
+    place = Place(TARGET, "validation.example", (), (NAME, TARGET), use=Use(("A",)))
+    ledger = make_ledger(tmp_path)
+    ledger._find_places = lambda name: [place]
+    assert "where other records stand (A)" in refusal(ledger)
+    assert not api.calls
 
 
 @pytest.mark.parametrize("target", ["localhost", "com", ""])

@@ -42,6 +42,19 @@ def test_a_zone_that_is_named_twice_stands_there_once() -> None:
     assert policy_for(["example.com", "EXAMPLE.com."]) == policy_for(["example.com"])
 
 
+def test_a_policy_names_its_zones_and_the_actions_and_nothing_else() -> None:
+    zones = ["example.com", "example.org"]
+    resources = [f"acs:alidns:*:*:domain/{zone}" for zone in zones]
+    actions = ["alidns:AddDomainRecord", "alidns:DeleteDomainRecord"]
+    for given, resource in ((zones, resources), (zones[:1], resources[0])):
+        statement = {"Effect": "Allow", "Action": actions, "Resource": resource}
+        assert policy_for(given, ADD_AND_DELETE) == {"Version": "1", "Statement": [statement]}
+
+
+def test_no_letter_of_a_zone_is_lost_with_its_final_dot() -> None:
+    assert policy_for(["example.XX."]) == policy_for(["example.xx"])
+
+
 def test_a_policy_without_a_zone_would_allow_nothing() -> None:
     with pytest.raises(ValueError, match="one zone at least"):
         policy_for([])

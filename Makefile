@@ -142,7 +142,7 @@ nightly: ## the property tests and the fuzzing, many times over, other resolvers
 # for the property tests: there are thousands of changes.
 mutants: ## break the code on purpose, and see the unit tests fail: hours; MUTATE=records for a part
 	$(call prepare,build/venv/dev build/mutants/stamp)
-	cd build/mutants && rm -rf certbot_dns_aliyun docs tests
+	cd build/mutants && rm -rf certbot_dns_aliyun docs tests mutants/mutmut-stats.json
 	cp -R certbot_dns_aliyun docs tests README.rst pyproject.toml build/mutants
 	cd build/mutants && HYPOTHESIS_PROFILE=few ../venv/bin/mutmut run \
 		'certbot_dns_aliyun.$(if $(MUTATE),$(MUTATE).)*'

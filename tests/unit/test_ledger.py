@@ -386,6 +386,22 @@ def test_what_may_come_back_and_cannot_be_looked_for_is_told(api: FakeApi, tmp_p
     assert len(journals(tmp_path)) == 1
 
 
+def test_who_wants_an_end_waits_for_no_late_add_which_the_next_run_looks_for(
+    api: FakeApi, ledger: Ledger, tmp_path: Path
+) -> None:
+    api.zones[NAME] = []
+    budget = RetryBudget()
+    call_off_and_lose = lambda: (budget.call_off(), no_reply())[1]  # noqa: E731
+    api.faults.append(Fault(call_off_and_lose, action="AddDomainRecord"))
+    with pytest.raises(errors.PluginError):
+        ledger.add(NAME, VALUE, budget)
+    began = api.clock.now
+    assert ledger.remove(NAME, VALUE, RetryBudget()) is None
+    assert 2 <= api.clock.now - began < 4
+    assert ledger.close() == []
+    assert len(journals(tmp_path)) == 1
+
+
 def test_what_cannot_be_removed_is_named_with_the_command_that_removes_it(
     api: FakeApi, ledger: Ledger, tmp_path: Path
 ) -> None:

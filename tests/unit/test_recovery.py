@@ -312,16 +312,17 @@ def test_an_add_that_the_api_carries_out_after_the_kill_is_found(
     assert journals(tmp_path) == []
 
 
+@pytest.mark.parametrize(("ago", "comes_in"), [(0.0, 14.0), (19.0, 1.8)])
 def test_a_run_killed_seconds_ago_is_looked_after_until_its_calls_have_ended(
-    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ago: float, comes_in: float
 ) -> None:
-    now = time.time()
+    now = time.time() + ago
     monkeypatch.setattr(api.clock, "time", lambda: now + api.clock.elapsed)
     ledger = make_ledger(tmp_path, in_dns)
     ledger.plan([(NAME, VALUE)])
     kill(ledger._journal)
     late = lambda: api.add("example.com", "_acme-challenge", VALUE)  # noqa: E731
-    api.coming.append((api.clock.now + 14.0, late))
+    api.coming.append((api.clock.now + comes_in, late))
     recover(tmp_path)
     assert api.values("example.com") == []
     assert not api.coming

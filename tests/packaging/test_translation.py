@@ -49,7 +49,7 @@ def faults(source: str, translation: str) -> Iterator[str]:
         if set(pattern.findall(source)) != set(pattern.findall(translation)):
             yield f"its {what} are others"
     # Sphinx translates no substitution, so what stands for this one is written out.
-    if ("|again|" in source) != (bool(re.search(r"\*\*.会重试.\*\*", translation))):
+    if ("|again|" in source) != bool(re.search(r"\*\*.会重试.\*\*", translation)):
         yield "|again| is lost, or too much"
     if not set(FIGURES.findall(source)) <= set(FIGURES.findall(translation)):
         yield "a figure is missing"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.helpers import assert_issued, screen
+from tests.end_to_end.helpers import MakeWorld, assert_issued, screen
 from tests.world import World, zone_policy
 
 pytestmark = pytest.mark.newest
@@ -135,3 +135,16 @@ def test_each_zone_is_asked_about_before_its_stale_records_go(world: World) -> N
     assert world.records.lost() == [gone]
     assert kept.alive
     gone.added_by = "a run of long ago"
+
+
+def test_a_check_shows_how_far_it_is(make_world: MakeWorld) -> None:
+    """In colours, and the line that is written over leaves nothing of itself."""
+    world = make_world(lags=(0.1, 1.5))
+    ini = str(world.credentials_ini())
+    terminal = Terminal(
+        world, "certbot-dns-aliyun", "check", "--credentials", ini, "-d", "example.com"
+    )
+    terminal.read_until("addresses serve all records")
+    assert terminal.wait() == 0, terminal.text
+    assert "\x1b[32mok      \x1b[0mexample.com: served: 2 addresses" in terminal.text
+    assert terminal.text.endswith("\nNothing stands in the way.\r\n")

@@ -11,7 +11,9 @@ import pytest
 from tests.end_to_end.checking import check, check_lineages, found, report_of
 from tests.end_to_end.delegating import SHOP, TARGET, add_foreign, alias
 from tests.end_to_end.helpers import MakeWorld, actions, copy_lineage
-from tests.world import Key, World, until, zone_policy
+from tests.end_to_end.kinds import KINDS, Kind, a_role, ini, key_of, oidc, prepared_for
+from tests.world import Key, Server, World, until, zone_policy
+from tests.world.cloud import Cloud
 
 pytestmark = pytest.mark.newest
 
@@ -197,3 +199,34 @@ def test_a_hundred_names_take_no_longer_than_a_few(make_world: MakeWorld) -> Non
     assert len([f for f in findings if f["check"] == "remove"]) == 100
     assert outcome.seconds < 40
     assert not world.records.left()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        each if each in (a_role, oidc) else pytest.param(each, marks=pytest.mark.nightly)
+        for each in KINDS
+    ],
+    ids=lambda kind: kind.__name__,
+)
+def test_each_kind_of_credentials_is_asked(world: World, kind: Kind) -> None:
+    prepared = prepared_for(Cloud(world), kind)
+    outcome = check(world, "-d", "example.com", "--json", ini=ini(world, prepared.settings))
+    assert outcome.ok, outcome
+    assert found(outcome)["", "credentials"][0] == "ok"
+    assert {call.key_id for call in world.alidns.calls} <= set(prepared.key_ids)
+
+
+def test_two_accounts_and_an_internationalized_zone(make_world: MakeWorld) -> None:
+    world = make_world(["example.com"], lags=(0.1,))
+    world.add_zone("例子.com", [Server(lag=0.1)], account="2")
+    other = world.add_key(Key(zone_policy("例子.com"), account="2"))
+    both = ini(world, key_of(world.key), "例子.com", key_of(other))
+    outcome = check(world, "-d", "example.com,例子.com", "--json", ini=both)
+    findings = found(outcome)
+    assert outcome.ok, outcome
+    assert findings["xn--fsqu00a.com", "remove"][0] == findings["example.com", "remove"][0] == "ok"
+    other.active = False
+    findings = found(check(world, "-d", "example.com,例子.com", "--json", ini=both))
+    assert findings["xn--fsqu00a.com", "add"][0] == "problem"
+    assert findings["example.com", "remove"][0] == "ok"

@@ -9,9 +9,13 @@ from typing import Any, Callable
 import pytest
 from certbot import errors
 
+from certbot_dns_aliyun.accounts import Clients
+from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
+from certbot_dns_aliyun.credentials.settings import Account, Settings
+from certbot_dns_aliyun.propagation.delegation import Place
 from certbot_dns_aliyun.records.ledger import Ledger
 from certbot_dns_aliyun.retrying import RetryBudget
-from tests.unit.fake_api import KEY_ID, FakeApi, Fault, carried_out_later, error, lost
+from tests.unit.fake_api import KEY_ID, SECRET, FakeApi, Fault, carried_out_later, error, lost
 from tests.unit.parts import digest, journals, kill, make_ledger
 
 NAME, VALUE = "_acme-challenge.example.com", digest("ours")
@@ -142,6 +146,28 @@ def test_a_zone_that_was_only_tried_is_none_if_the_same_key_says_so(
 ) -> None:
     killed_while_trying(tmp_path, api)
     recover(tmp_path)
+    assert journals(tmp_path) == []
+    assert warnings(caplog) == []
+
+
+def test_of_several_accounts_the_one_of_the_zone_says_so(
+    api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def a_ledger() -> Ledger:
+        keys = (("", OTHER_KEY), ("example.com", KEY_ID))
+        accounts = [Account(zone, KeySource(AccessKey(key, SECRET), "file")) for zone, key in keys]
+        place = Place(NAME, None, (), (NAME,))
+        return Ledger(Clients(Settings(accounts)), lambda name: [place], str(tmp_path))
+
+    killed = a_ledger()
+    api.is_dead = True
+    with pytest.raises(errors.PluginError):
+        killed.add(NAME, VALUE, RetryBudget())
+    kill(killed._journal)
+    api.is_dead = False
+    again = a_ledger()
+    again.recover(RetryBudget(20.0))
+    assert again.close() == []
     assert journals(tmp_path) == []
     assert warnings(caplog) == []
 

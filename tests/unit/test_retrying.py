@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import datetime
 
 import pytest
 
@@ -134,6 +135,20 @@ def test_repeated_calls_are_told_of_once_for_all_phases_until_there_was_an_answe
     assert told == [first]
     fail_for(10.0, budget, clock)
     assert len(told) == 2
+
+
+def test_the_user_is_told_since_when_and_after_ten_seconds(clock: Clock) -> None:
+    told: list[str] = []
+    began = datetime.fromtimestamp(clock.time())
+    budget = RetryBudget(tell=told.append)
+    budget.failed(DEAD)
+    clock.sleep(9.5)
+    budget.failed(DEAD)
+    assert not told
+    clock.sleep(0.5)
+    budget.failed(DEAD)
+    (text,) = told
+    assert text.startswith(f"Calls are being repeated since {began:%H:%M:%S}: ")
 
 
 def test_an_effort_that_was_called_off_waits_no_more() -> None:

@@ -21,7 +21,7 @@ import tenacity
 from certbot_dns_aliyun.alidns import requests
 from certbot_dns_aliyun.alidns.call import send
 from certbot_dns_aliyun.alidns.pace import Rate, ZoneGate
-from certbot_dns_aliyun.credentials.access_key import KeySource
+from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 from certbot_dns_aliyun.errors import PASSING, AlidnsError, NotCalled, Verdict
 from certbot_dns_aliyun.journeys import CONNECTIONS
 from certbot_dns_aliyun.names import full_name, is_spelled, to_ascii, to_unicode
@@ -296,13 +296,13 @@ class Client:
         if budget.called_off:
             raise AlidnsError(NotCalled.CALLED_OFF)
         try:
-            key = self._source.get()
+            key = self._key()
             try:
                 reply = send(request(), key, self._host)
             except AlidnsError as error:
                 if error.verdict not in _KEY_AT_FAULT or not self._source.renew(key):
                     raise
-                reply = send(request(), self._source.get(), self._host)
+                reply = send(request(), self._key(), self._host)
         except AlidnsError as error:
             if error.verdict is Verdict.SLOW_DOWN:
                 self._rate.slow_down(sent_at)
@@ -314,6 +314,12 @@ class Client:
             raise error from None
         budget.answered(self._host, self._source.origin)
         return reply
+
+    def _key(self) -> AccessKey:
+        try:
+            return self._source.get()
+        except AlidnsError as error:  # in which no call to the API has any part
+            raise error.with_(maybe_done=False) from None
 
     def _persist(self, once: Callable[[], T], zone: str, budget: RetryBudget) -> T:
         """Make a call again and again until it succeeds, is refused, or the budget is spent."""

@@ -521,3 +521,24 @@ def test_many_threads_add_many_records_one_each(api: FakeApi, client: Client) ->
         added = list(pool.map(lambda value: client.add(ZONE, RR, value, budget), values))
     assert sorted(api.values(ZONE)) == sorted(values)
     assert len({one.record_id for one in added}) == len(values)
+
+
+class SilentOnce(KeySource):
+    """A source whose service does not reply at first."""
+
+    is_silent = True
+
+    def get(self) -> AccessKey:
+        if self.is_silent:
+            self.is_silent = False
+            raise AlidnsError(Lost.NO_REPLY)
+        return super().get()
+
+
+def test_a_source_of_keys_that_does_not_reply_leaves_no_doubt_about_the_record(
+    api: FakeApi,
+) -> None:
+    api.zones[ZONE] = []
+    client = Client(SilentOnce(AccessKey(KEY_ID, SECRET), "the tests"), HOST)
+    assert add(client).ours
+    assert api.actions() == [ADD]

@@ -151,6 +151,12 @@ def test_the_user_is_told_since_when_and_after_ten_seconds(clock: Clock) -> None
     assert text.startswith(f"Calls are being repeated since {began:%H:%M:%S}: ")
 
 
+def test_a_wait_takes_as_long_as_it_says() -> None:
+    began = time.monotonic()
+    RetryBudget().sleep(0.05)
+    assert 0.05 <= time.monotonic() - began < 30
+
+
 def test_an_effort_that_was_called_off_waits_no_more() -> None:
     budget = RetryBudget()
     sleeper = threading.Thread(target=budget.sleep, args=(600,))

@@ -139,7 +139,7 @@ class Client:
                     record_id = self.find(zone, rr, value, budget) if maybe_done else None
                     return Added(record_id, ours=maybe_done, may_come_again=unanswered > 1)
                 maybe_done = maybe_done or error.maybe_done
-                unanswered += error.code is Lost.NO_REPLY
+                unanswered += error.maybe_done and error.code is Lost.NO_REPLY
                 raise
             record_id = _record_id(reply)
             if not record_id:

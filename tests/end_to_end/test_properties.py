@@ -326,6 +326,7 @@ def hurried(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (ledger, "Journal", Process.Journal),
         (recovery, "Journal", Process.Journal),
         (recovery, "_SECOND_LOOK", 0.001),
+        (recovery, "_UNDER_WAY", 0.001),
         (display_util, "notify", lambda text: None),
         (run_module, "PublicDns", NoDns),
         (run_module, "RetryBudget", Process.budget),

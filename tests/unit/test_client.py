@@ -540,5 +540,7 @@ def test_a_source_of_keys_that_does_not_reply_leaves_no_doubt_about_the_record(
 ) -> None:
     api.zones[ZONE] = []
     client = Client(SilentOnce(AccessKey(KEY_ID, SECRET), "the tests"), HOST)
-    assert add(client).ours
+    added = add(client)
+    assert added.ours
+    assert not added.may_come_again
     assert api.actions() == [ADD]

@@ -323,6 +323,7 @@ def hurried(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (pace, "_FEW_PER_SECOND", 2_000),
         (pace, "_PAUSE", 0.005),
         (ledger, "_SECOND_LOOK", 0.001),
+        (ledger, "_LATE", 0.001),
         (ledger, "Journal", Process.Journal),
         (recovery, "Journal", Process.Journal),
         (recovery, "_SECOND_LOOK", 0.001),

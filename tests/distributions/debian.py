@@ -10,7 +10,6 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[2]
 BUILD = CHECKOUT / "build"
-MIRROR = "http://deb.debian.org/debian"
 PACKAGES = "certbot,ca-certificates,python3-pip"
 #: What one suite has besides, and does nothing until somebody sets it up.
 MORE_PACKAGES = {"trixie": ",openssl,openssl-provider-fips"}
@@ -18,6 +17,13 @@ SUITES = ("bullseye", "bookworm", "trixie", "sid")
 #: What pip must not ask for there: it does not know the option.
 OLD_PIP = ("bullseye",)
 FROM_OUTSIDE = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf")
+
+
+def archive() -> list[str]:
+    """The archive that apt has here, if it is one of Debian; mmdebstrap knows one itself."""
+    command = ["apt-get", "indextargets", "--format", "$(REPO_URI)"]
+    found = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    return [uri for uri in found if uri.endswith("/debian/")][:1]
 
 
 def cached(suite: str) -> Path:
@@ -33,7 +39,7 @@ def cached(suite: str) -> Path:
         ]
         command += ['--aptopt=APT::Install-Recommends "false"']
         # A mirror that has stood still for some weeks will do.
-        command += ['--aptopt=Acquire::Check-Valid-Until "false"', suite, str(folder), MIRROR]
+        command += ['--aptopt=Acquire::Check-Valid-Until "false"', suite, str(folder), *archive()]
         subprocess.run(command, check=True, capture_output=True, timeout=900)
     return folder
 

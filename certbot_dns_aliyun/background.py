@@ -101,3 +101,32 @@ def first_interrupt_waits() -> Iterator[threading.Event]:
             signal.signal(signal.SIGINT, signal.default_int_handler)
     if interrupted.is_set():
         raise KeyboardInterrupt
+
+
+class Aside:
+    """Work that goes on in a thread while the main thread, which signals strike, only waits."""
+
+    def __init__(self) -> None:
+        self._at_rest = threading.Event()
+        self._at_rest.set()
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing is under way."""
+        return self._at_rest.is_set()
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Do something, and wait for its end; who is interrupted leaves it under way."""
+        self._at_rest.clear()
+
+        def to_the_end(_: None) -> None:
+            try:
+                work()
+            finally:
+                self._at_rest.set()
+
+        concurrently(to_the_end, [None])
+
+    def wait(self, seconds: float) -> None:
+        """Wait some seconds for the end of what is under way."""
+        self._at_rest.wait(seconds)

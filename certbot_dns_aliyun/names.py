@@ -10,6 +10,7 @@ APEX = "@"
 #: Characters, without a final dot (RFC 1035, 2.3.4).
 LONGEST_NAME = 253
 
+_DOMAIN = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})+", re.ASCII)
 _PLAIN = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _A_LABEL = "xn--"
 #: Zero-width joiner and non-joiner, which mean something within some scripts alone.
@@ -33,6 +34,11 @@ def is_plain(name: str) -> bool:
     escapes for dots, blanks and the like (RFC 1035, 5.1), and is not to be taken apart.
     """
     return _PLAIN.fullmatch(name) is not None
+
+
+def is_domain(name: str) -> bool:
+    """Tell whether a name is one below a top-level domain, of plain labels that DNS can hold."""
+    return _DOMAIN.fullmatch(name) is not None
 
 
 def is_within(name: str, zone: str) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Callable
 from certbot import errors
 from certbot.display import util as display_util
 
-from certbot_dns_aliyun.background import concurrently
+from certbot_dns_aliyun.background import Aside, concurrently
 from certbot_dns_aliyun.credentials.settings import Settings
 from certbot_dns_aliyun.journeys import JOURNEYS
 from certbot_dns_aliyun.names import is_plain, is_possible
@@ -89,8 +89,7 @@ class Run:
         self._adding = self._budget = RetryBudget(PATIENCE, _tell, self._recovering)
         self._ledger: Ledger | None = None
         self._watches: list[ZoneWatch] = []
-        self._at_rest = threading.Event()
-        self._at_rest.set()
+        self._aside = Aside()
 
     def prepare(self, records: Sequence[Challenge]) -> list[Challenge]:
         """Look up zones and name servers; remove what a killed run left; note what comes next.
@@ -218,7 +217,7 @@ class Run:
         self._recovering.call_off()
         self._dns.close()
         JOURNEYS.hurry(LAST_CALLS)
-        self._at_rest.wait(UNDER_WAY)
+        self._aside.wait(UNDER_WAY)
         self._budget = RetryBudget(PATIENCE, _tell)
 
     def remove(self, name: str, value: str) -> None:
@@ -271,15 +270,7 @@ class Run:
 
     def aside(self, do: Callable[[], None]) -> None:
         """Do something in a thread of its own; this one only waits, and may be interrupted."""
-        self._at_rest.clear()
-
-        def work(_: None) -> None:
-            try:
-                do()
-            finally:
-                self._at_rest.set()
-
-        concurrently(work, [None])
+        self._aside.do(do)
 
     def concurrently(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from certbot import errors
@@ -11,12 +10,10 @@ from certbot.compat import misc
 from certbot_dns_aliyun.credentials import settings as credentials
 from certbot_dns_aliyun.credentials.settings import Settings
 from certbot_dns_aliyun.dns01 import LABEL
-from certbot_dns_aliyun.names import is_possible, normalize, to_ascii
+from certbot_dns_aliyun.names import is_domain, is_possible, normalize, to_ascii
 from certbot_dns_aliyun.propagation.discovery import parse_servers
 from certbot_dns_aliyun.propagation.public_dns import PublicDns
 from certbot_dns_aliyun.propagation.question import NameServer
-
-_DOMAIN = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})+", re.ASCII)
 
 
 class UsageError(Exception):
@@ -42,7 +39,7 @@ def name_of(text: str) -> str:
         name = normalize(to_ascii(text))
     except UnicodeError:
         name = ""
-    if not _DOMAIN.fullmatch(name) or not is_possible(f"{LABEL}.{name}"):
+    if not is_domain(name) or not is_possible(f"{LABEL}.{name}"):
         raise UsageError(f"{text!a} is not a domain name.")
     return name
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import concurrent.futures
 import itertools
 import logging
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -46,20 +45,11 @@ class Trial:
         self._removing = RetryBudget(PATIENCE)
         self._names: Sequence[Name] = ()
         self._seen_by_registry: set[str] = set()
-        self._at_rest = threading.Event()
-        self._at_rest.set()
+        self._aside = background.Aside()
 
     def aside(self, do: Callable[[], None]) -> None:
         """Do something in a thread; this one, which signals strike, does nothing but wait."""
-        self._at_rest.clear()
-
-        def work(_: None) -> None:
-            try:
-                do()
-            finally:
-                self._at_rest.set()
-
-        background.concurrently(work, [None])
+        self._aside.do(do)
 
     def run(self, names: Sequence[Name]) -> None:
         """Add records, and wait until they are served. To be followed by :meth:`end`."""
@@ -79,13 +69,13 @@ class Trial:
 
     def end(self) -> None:
         """Call off what is under way, if anything is, and remove all that was added."""
-        if not self._at_rest.is_set():
+        if not self._aside.is_at_rest:
             self._findings.end()
             self._adding.call_off()
             self._recovering.call_off()
             self._dns.close()
             JOURNEYS.hurry(LAST_CALLS)
-            self._at_rest.wait(UNDER_WAY)
+            self._aside.wait(UNDER_WAY)
         self._dns.close()
         try:
             background.concurrently(self._remove, self._names)

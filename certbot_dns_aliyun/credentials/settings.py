@@ -12,7 +12,7 @@ from certbot import errors
 from certbot_dns_aliyun.credentials import default_chain, ini_file, kinds, likeness
 from certbot_dns_aliyun.credentials.access_key import KeySource, is_key_text
 from certbot_dns_aliyun.credentials.kinds import PREFIX
-from certbot_dns_aliyun.names import is_within, to_ascii
+from certbot_dns_aliyun.names import is_domain, is_within, to_ascii
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,6 @@ _HINTS = 3
 
 _HOST_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_HOST_LABEL}(\.{_HOST_LABEL})*(:[0-9]{{1,5}})?", re.ASCII)
-_DOMAIN = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ def load(path: str) -> Settings:
 
 
 def _is_account(section: ini_file.Section) -> bool:
-    is_zone = _DOMAIN.fullmatch(_zone(section)) is not None
+    is_zone = is_domain(_zone(section))
     return any(
         key in _KNOWN or likeness.is_ours(key) or (is_zone and likeness.meant(key))
         for key in section.settings
@@ -142,7 +141,7 @@ def _zone(section: ini_file.Section) -> str:
 
 def _account_of_section(path: str, section: ini_file.Section, endpoint: str) -> Account:
     zone = _zone(section)
-    if not _DOMAIN.fullmatch(zone):
+    if not is_domain(zone):
         raise errors.PluginError(
             f"Line {section.line} of {path} opens a section that is not named by a domain; remove "
             "that line if its credentials are for all zones, or name it by the zone that they are "
@@ -161,7 +160,7 @@ def _targets(where: str, settings: dict[str, str], zone: str) -> tuple[str, ...]
     targets = tuple(map(_target, names))
     for name, target in zip(names, targets):
         bare = target[2:] if target.startswith("*.") else target
-        if not _DOMAIN.fullmatch(bare):
+        if not is_domain(bare):
             raise errors.PluginError(
                 f"{PREFIX}{TARGETS} in {where} lists something that is no name; list names as in "
                 "shop.acme.example.net, *.acme.example.net."

@@ -395,6 +395,7 @@ class AlidnsError(Exception):
     :ivar proxy: the environment variable that names the proxy
     :ivar maybe_done: whether this call, or one before it, may have been carried out after all; if
         not told, what the code says of this call
+    :ivar maybe_late: whether one that got no reply in time may be carried out yet
     """
 
     code: Code
@@ -409,6 +410,7 @@ class AlidnsError(Exception):
     detail: str
     proxy: str
     maybe_done: bool
+    maybe_late: bool
 
     def __init__(
         self,
@@ -425,6 +427,7 @@ class AlidnsError(Exception):
         detail: str = "",
         proxy: str = "",
         maybe_done: bool | None = None,
+        maybe_late: bool = False,
     ) -> None:
         super().__init__(f"{action} {code if isinstance(code, str) else code.value}")
         if maybe_done is None:
@@ -443,6 +446,7 @@ class AlidnsError(Exception):
             detail=detail,
             proxy=proxy,
             maybe_done=maybe_done,
+            maybe_late=maybe_late,
         )
 
     def __setattr__(self, name: str, value: object) -> None:

@@ -111,7 +111,8 @@ class Client:
     def add(self, zone: str, rr: str, value: str, budget: RetryBudget) -> Added:
         """Add a TXT record, unless it is there already.
 
-        An error's ``maybe_done`` tells whether the record may stand in the zone all the same.
+        An error's ``maybe_done`` tells whether the record may stand in the zone all the same, and
+        ``maybe_late`` whether it may yet come to stand there.
         """
         maybe_done, unanswered = False, 0
         written_rr = rr
@@ -153,7 +154,9 @@ class Client:
             return self._persist(once, zone, budget)
         except AlidnsError as error:
             still_in_doubt = maybe_done and error.verdict not in _NOT_THERE
-            raise error.with_(maybe_done=still_in_doubt) from None
+            raise error.with_(
+                maybe_done=still_in_doubt, maybe_late=still_in_doubt and unanswered > 0
+            ) from None
 
     def may_list(self, zone: str) -> bool:
         """Tell whether the API has not yet said that the access key may not list a zone."""

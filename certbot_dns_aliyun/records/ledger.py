@@ -33,7 +33,6 @@ from certbot_dns_aliyun.records.rule import Rule
 from certbot_dns_aliyun.records.words import by_hand, cannot_list
 from certbot_dns_aliyun.refusals import OneNameError
 from certbot_dns_aliyun.retrying import RetryBudget
-from certbot_dns_aliyun.unanswered import Lost
 
 logger = logging.getLogger(__name__)
 
@@ -293,17 +292,15 @@ class Ledger:
                     error.verdict is Verdict.DENIED
                     and not (zone == guess and self._is_zone_of_the_world(entry.place))
                 )
-                if error.code is Lost.NO_REPLY:
-                    entry.settled_at = time.monotonic() + _LATE
-                    entry.is_in_a_hurry = budget.called_off
-                if error.maybe_done and may_be_none:
-                    doubt = Entry(entry.place, entry.value, zone=zone, state=State.UNCLEAR)
+                if not error.maybe_done:
+                    self._journal.gone(entry.key)
+                elif may_be_none:
+                    doubt = Entry(entry.place, entry.value, zone=zone)
                     doubt.added.set_result(zone)
                     entry.doubts.append(doubt)
-                elif error.maybe_done:
-                    entry.state = State.UNCLEAR
+                    _doubt(doubt, error, budget)
                 else:
-                    self._journal.gone(entry.key)
+                    _doubt(entry, error, budget)
                 refusals.append(error)
                 if may_be_none:
                     continue
@@ -426,6 +423,14 @@ class Ledger:
             f"{what} may be left: its id never arrived, and {cannot_list(entry.zone)}."
             + _by_hand(entry)
         )
+
+
+def _doubt(entry: Entry, error: AlidnsError, budget: RetryBudget) -> None:
+    """Note that an entry's record may stand in its zone, or come to stand there."""
+    entry.state = State.UNCLEAR
+    if error.maybe_late:
+        entry.settled_at = time.monotonic() + _LATE
+        entry.is_in_a_hurry = budget.called_off
 
 
 def _look_twice(client: Client, entry: Entry, budget: RetryBudget) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from pathlib import Path
@@ -345,22 +346,40 @@ def test_an_add_given_up_in_doubt_is_looked_for_twice_and_removed(
 
 
 @pytest.mark.parametrize("after", [10.5, 14.0, 19.0])
-@pytest.mark.parametrize("fails", [False, True], ids=["done again", "given up"])
+@pytest.mark.parametrize("then", ["done again", "given up", "refused"])
 def test_an_add_that_is_carried_out_after_its_record_is_gone_leaves_nothing(
-    api: FakeApi, tmp_path: Path, after: float, fails: bool
+    api: FakeApi, tmp_path: Path, after: float, then: str
 ) -> None:
     """The API takes longer than anybody waits for its reply."""
     api.zones["example.com"] = []
     ledger = make_ledger(tmp_path, lambda name: "example.com")
     api.faults.append(Fault(api.no_reply_but_done(after), action="AddDomainRecord"))
-    if fails:
-        refusal_of(ledger, RetryBudget(patience=0.01))
-    else:
-        ledger.add(NAME, VALUE, RetryBudget())
+    if then == "refused":
+        api.faults.append(Fault(lambda: error("Forbidden.RAM", 403), action="AddDomainRecord"))
+    with contextlib.suppress(errors.PluginError):  # 10.5 s after, it has been found by then
+        ledger.add(NAME, VALUE, RetryBudget(patience=0.01 if then == "given up" else 120.0))
     assert ledger.remove(NAME, VALUE, RetryBudget()) is None
     assert ledger.close() == []
     api.clock.sleep(60)
     api.carry_out_what_is_due()
+    assert api.values("example.com") == []
+    assert journals(tmp_path) == []
+
+
+def test_an_add_that_is_carried_out_late_in_a_zone_passed_over_leaves_nothing(
+    api: FakeApi, ledger: Ledger, tmp_path: Path
+) -> None:
+    """Nobody knows which name is a zone: the first one was refused, and takes the record at last."""
+    api.zones["www.example.com"] = []
+    api.faults.append(Fault(lambda: error("InvalidDomainName.NoExist"), action="AddDomainRecord"))
+    api.faults.append(Fault(api.no_reply_but_done(15.0), action="AddDomainRecord"))
+    api.faults.append(Fault(lambda: error("Forbidden.RAM", 403), action="AddDomainRecord"))
+    assert ledger.add(NAME, VALUE, RetryBudget()) == "example.com"
+    assert ledger.remove(NAME, VALUE, RetryBudget()) is None
+    assert ledger.close() == []
+    api.clock.sleep(60)
+    api.carry_out_what_is_due()
+    assert api.values("www.example.com") == []
     assert api.values("example.com") == []
     assert journals(tmp_path) == []
 

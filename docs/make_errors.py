@@ -483,11 +483,6 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         (
             "> is left.",
         ): "The removal was broken off, by a second Ctrl-C, say. The journal lists the record.",
-        (
-            "came back after its removal",
-        ): "An add got no reply in ten seconds and was made again; the "
-        "record is removed, but the first call may be carried out yet. The journal lists it for "
-        "the next run.",
         ("may be left (<fault>)",): "A fault of this plugin; please report it with Certbot's log.",
         (
             "tries to remove it; by hand",

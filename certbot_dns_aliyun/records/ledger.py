@@ -410,8 +410,10 @@ class Ledger:
             client = self._clients.client_for(entry.zone)
             record_id = entry.record_id or _look_twice(client, entry, budget)
             if record_id:
+                # As long as it stands, no late call can add it once more.
+                budget.sleep(entry.settled_at - time.monotonic())
                 client.delete(entry.zone, record_id, budget)
-                return _delete_again(client, entry, budget)
+                return None
             if entry.state is State.UNCLEAR and client.may_list(entry.zone):
                 return None
         except AlidnsError as error:
@@ -442,21 +444,6 @@ def _look_twice(client: Client, entry: Entry, budget: RetryBudget) -> str | None
         budget.sleep(max(_SECOND_LOOK, until_settled))
         record_id = client.find(entry.zone, entry.rr, entry.value, budget)
     return record_id
-
-
-def _delete_again(client: Client, entry: Entry, budget: RetryBudget) -> str | None:
-    """Remove what a call that got no reply adds after all; returns why that is not known."""
-    if not entry.settled_at or not client.may_list(entry.zone):
-        return None
-    budget.sleep(entry.settled_at - time.monotonic())
-    try:
-        record_id = client.find(entry.zone, entry.rr, entry.value, budget)
-        if record_id:
-            client.delete(entry.zone, record_id, budget)
-    except AlidnsError as error:
-        what = f"Whether the TXT record {entry.name} = {entry.value} came back after its removal"
-        return sentence(f"{what}, by a call that got no reply, is not known", error)
-    return None
 
 
 def _by_hand(entry: Entry) -> str:

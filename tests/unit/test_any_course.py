@@ -92,6 +92,10 @@ faults = st.one_of(
 )
 
 
+#: Seconds from a call that gets no reply until it is carried out all the same.
+LATE = st.floats(10.1, 19.0)
+
+
 class AnyCourse(RuleBasedStateMachine):
     """One machine, two accounts; several runs, one after another."""
 
@@ -173,6 +177,10 @@ class AnyCourse(RuleBasedStateMachine):
     def something_goes_wrong(self, fault: Fault, times: int) -> None:
         self.api.faults.extend([fault] * times)
 
+    @rule(after=LATE)
+    def an_add_is_carried_out_late(self, after: float) -> None:
+        self.api.faults.append(Fault(self.api.no_reply_but_done(after), action=ADD))
+
     @rule()
     def the_api_dies_or_comes_back(self) -> None:
         self.api.is_dead = not self.api.is_dead
@@ -187,11 +195,16 @@ class AnyCourse(RuleBasedStateMachine):
         self.api.add(zone, rr, value)
 
     @rule(data=st.data())
-    @precondition(lambda self: any(self.left_of_ours()))
+    # As long as a record stands, no late call adds it once more.
+    @precondition(lambda self: any(self.left_of_ours()) and not self.api.coming)
     def somebody_removes_one_of_ours(self, data: st.DataObject) -> None:
         value = data.draw(st.sampled_from(sorted(self.left_of_ours())))
         for records in self.all_zones():
             records[:] = [record for record in records if record.value != value]
+
+    @invariant()
+    def what_is_due_is_carried_out(self) -> None:
+        self.api.carry_out_what_is_due()
 
     @invariant()
     def strangers_records_stand(self) -> None:
@@ -228,6 +241,8 @@ class AnyCourse(RuleBasedStateMachine):
             last = make_ledger(self.config_dir, key_id=key_id)
             last.recover(RetryBudget())
             assert last.close() == []
+        self.clock.sleep(60)
+        self.api.carry_out_what_is_due()
         note("\n".join(self.log))
         left = self.left_of_ours()
         if self.may_list:

@@ -11,7 +11,7 @@ endif
 PYTHONS ?= $(firstword $(HERE)) $(lastword $(HERE))
 # The end-to-end tests mostly wait, so there may be more of them than cores. Each worker has to find
 # all tests first, which pays for some of those of older Certbots, and for the unit tests, for fewer.
-WORKERS ?= $(shell expr 3 \* $$(nproc))
+WORKERS ?= $(shell expr 5 \* $$(nproc))
 FEW     ?= $(shell nproc)
 
 SHELL    := /bin/bash
@@ -37,7 +37,7 @@ prepare = @mkdir -p build && flock build/lock sh -c \
 	'tools/install-missing $(PYTHON) && $(MAKE) -s -j$(shell nproc) $(1)'
 
 # docs/ is a folder, too.
-.PHONY: help test set-up lint format package unit e2e docs translations demo demo-nginx deb distributions release-check nightly mutants soak bench bench-quick endurance clean FORCE
+.PHONY: help test set-up lint format package unit parts parts-elsewhere e2e e2e-before docs translations demo demo-nginx deb distributions release-check nightly mutants soak bench bench-quick endurance clean FORCE
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -49,7 +49,10 @@ test: e2e
 else
 test: ## everything; with CERTBOT=2.1.0, the end-to-end tests under that Certbot alone
 	@$(MAKE) --no-print-directory set-up
-	@$(MAKE) --no-print-directory -j1 lint package docs unit e2e
+	@$(MAKE) --no-print-directory -j1 lint package docs parts
+	@# While one of these computes, the other waits.
+	@$(MAKE) --no-print-directory -j2 -Otarget parts-elsewhere e2e-before
+	@$(MAKE) --no-print-directory e2e VERSIONS=$(NEWEST)
 endif
 
 set-up: ## the virtual environments and the wheel
@@ -77,11 +80,16 @@ package: ## check what would go to PyPI
 	$(BIN)/twine check --strict build/wheel/*.whl build/wheel/*.tar.gz
 	flock build/lock $(BIN)/check-manifest --no-build-isolation
 
-# The conftest.py above tests/unit is the world's, which asks for more than the plugin does.
-unit: ## the tests of the parts, under each Python, and those of the tests' own world
-	$(call prepare,build/venv/dev build/certbot-$(NEWEST)/stamp $(OTHERS:%=build/%/stamp))
+unit: parts parts-elsewhere ## the tests of the parts, under each Python, and those of the tests' own world
+
+parts:
+	$(call prepare,build/venv/dev build/certbot-$(NEWEST)/stamp)
 	@tools/install-missing $(PYTHON) chromedriver:chromium-driver
 	$(PYTEST) -n $(FEW) tests/unit tests/packaging tests/world_itself
+
+# The conftest.py above tests/unit is the world's, which asks for more than the plugin does.
+parts-elsewhere:
+	$(call prepare,build/venv/dev $(OTHERS:%=build/%/stamp))
 	@for python in $(OTHERS); do \
 		if [ ! -e build/$$python/stamp ]; then \
 			echo "$$python is not on this machine: unit tests not run under it."; continue; \
@@ -105,9 +113,12 @@ e2e: ## the tests of the whole, under each Certbot
 		echo "End-to-end tests under Certbot $$version"; \
 		these='not alone and not nightly'; workers=$(WORKERS); \
 		[ $$version = $(NEWEST) ] || { these="$$these and not newest"; workers=$$((2 * $(FEW))); }; \
-		$(PYTEST) -n $$workers -m "$$these" tests/end_to_end || failed="$$failed $$version"; \
+		$(PYTEST) -n $$workers --dist worksteal -m "$$these" tests/end_to_end || failed="$$failed $$version"; \
 	done; \
 	[ -z "$$failed" ] || { echo "Failed under Certbot$$failed"; exit 1; }
+
+e2e-before:
+	@$(MAKE) --no-print-directory e2e VERSIONS='$(filter-out $(NEWEST),$(VERSIONS))'
 
 docs: ## the site, into build/docs
 	$(call prepare,build/venv/dev build/docs/stamp)

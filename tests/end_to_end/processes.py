@@ -60,6 +60,7 @@ class NoDns:
 class Process:
     """One run of Certbot as the plugin sees it: perform and cleanup of one order.
 
+    :param keys: the access key for each zone that has a section, and, for "", for all others
     :ivar fates: what befalls it at one call or another
     :ivar has_added: whether its records stand
     :ivar is_hindered: whether its key lacked a permission at some time
@@ -72,13 +73,16 @@ class Process:
 
     def __init__(
         self,
-        key: Key,
+        keys: dict[str, Key],
         config_dir: Path,
         wanted: list[Challenge],
         fates: list[Fate],
     ) -> None:
-        source = KeySource(AccessKey(key.id, key.secret), "aliyun.ini")
-        self.run = Run(Settings([Account("", source)]), "", "", str(config_dir))
+        accounts = [
+            Account(zone, KeySource(AccessKey(key.id, key.secret), "aliyun.ini"))
+            for zone, key in keys.items()
+        ]
+        self.run = Run(Settings(accounts), "", "", str(config_dir))
         self.wanted = wanted
         self.values = {value for _, _, value in wanted}
         self.fates = fates

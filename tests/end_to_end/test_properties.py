@@ -34,10 +34,12 @@ from certbot_dns_aliyun.names import to_unicode
 from certbot_dns_aliyun.records import ledger, recovery
 from certbot_dns_aliyun.records.folder import Folder
 from certbot_dns_aliyun.records.journal import Journal
+from certbot_dns_aliyun.run import Challenge
 from tests.end_to_end.processes import THREADS, Fate, NoDns, Process, Stranger
 from tests.unit.parts import digest
-from tests.world import Fault, World, Zone, zone_policy
+from tests.world import Fault, Key, World, Zone, zone_policy
 from tests.world.ca import certificates
+from tests.world.odd_http import BREAKS
 from tests.world.ram import RECORD_ACTIONS
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
@@ -50,6 +52,8 @@ pytestmark = [pytest.mark.newest, pytest.mark.timeout(3600 if NIGHTLY else 300)]
 
 ZONES = ("example.com", "sub.example.com", "例子.com")
 RRS = ("_acme-challenge", "_acme-challenge.www")
+#: Of another account, with a section of its own in the credentials of some runs.
+OTHER_ZONE = "elsewhere.org"
 HOSTED = (
     "_acme-challenge.example.com",
     "_acme-challenge.www.example.com",
@@ -64,6 +68,8 @@ POLICIES = (RECORD_ACTIONS, (ADD, DELETE), (ADD, LIST), (DELETE, LIST))
 NOT_DONE = ("Throttling.User", "Throttling", "Rejected.Throttling", "LastOperationNotFinished")
 #: Codes that leave it open.
 UNCLEAR = ("ServiceUnavailable", "InternalError", "SignatureNonceUsed")
+#: What a policy that has just been changed gives here and there.
+REFUSED = "Forbidden.RAM"
 MOMENTS = ("before", "after")
 
 
@@ -90,6 +96,8 @@ troubles = st.lists(
         faults(["code"], moment=MOMENTS, code=UNCLEAR),
         faults(["code"], code=NOT_DONE, headers=LATER),
         faults(["body"], moment=MOMENTS, action=[ADD], body=[NO_ID]),
+        faults(list(BREAKS), moment=MOMENTS),
+        faults(["code"], action=[ADD], code=[REFUSED]),
     ),
     max_size=3,
 )
@@ -106,13 +114,15 @@ fates = st.lists(
 
 
 class Course(RuleBasedStateMachine):
-    """One account, two machines with a config folder each, and a run at a time on either."""
+    """Two accounts, two machines with a config folder each, and a run at a time on either."""
 
     def __init__(self, world: World, log: pytest.LogCaptureFixture, figures: Any) -> None:
         super().__init__()
         self.world, self.log, self.figures = world, log, figures
         self.log.clear()
         self.zones = [world.records.host(Zone(name, quota=10_000)) for name in ZONES]
+        world.records.host(Zone(OTHER_ZONE, account="2", quota=10_000))
+        self.other_key = world.alidns.add_key(Key(account="2"))
         self.faults: list[Fault] = []
         self.processes: list[Process | None] = [None, None]
         self.ours: list[str] = []
@@ -129,14 +139,27 @@ class Course(RuleBasedStateMachine):
 
     # What happens
 
-    @rule(slot=slots, names=names, twice=st.booleans(), troubles=troubles, fates=fates)
+    @rule(
+        slot=slots,
+        names=names,
+        twice=st.booleans(),
+        has_both=st.booleans(),
+        troubles=troubles,
+        fates=fates,
+    )
     def run_starts(
-        self, slot: int, names: list[str], twice: bool, troubles: list[Any], fates: list[Fate]
+        self,
+        slot: int,
+        names: list[str],
+        twice: bool,
+        has_both: bool,
+        troubles: list[Any],
+        fates: list[Fate],
     ) -> None:
         self.end(slot)
         self.go_wrong(troubles)
         wanted = [(name, name, self.value()) for name in names]
-        process = Process(self.world.key, self.config_dirs[slot], wanted + wanted[:twice], fates)
+        process = self.process(slot, wanted + wanted[:twice], fates, has_both)
         process.is_hindered = self.permitted != RECORD_ACTIONS
         self.processes[slot] = process
         self.figures["orders"] += 1
@@ -145,7 +168,8 @@ class Course(RuleBasedStateMachine):
                 process.add()
             except errors.PluginError as error:
                 note(str(error))
-                assert process.is_dead or process.is_interrupted or self.must_fail(names)
+                excused = process.is_dead or process.is_interrupted or REFUSED in str(error)
+                assert excused or self.must_fail(names, has_both)
                 process.clean_up()
             else:
                 process.has_added = True
@@ -227,8 +251,8 @@ class Course(RuleBasedStateMachine):
             if process:
                 process.fates = []
             self.end(slot)
-        for slot, config_dir in enumerate(self.config_dirs):
-            process = self.processes[slot] = Process(self.world.key, config_dir, [], [])
+        for slot in range(len(self.config_dirs)):
+            process = self.processes[slot] = self.process(slot, [], [])
             with self.going_on(slot):
                 process.add()
                 process.clean_up()
@@ -236,10 +260,11 @@ class Course(RuleBasedStateMachine):
         assert self.left() == []
         assert self.stranger.end() == []
         assert self.world.records.lost() == []
+        hosted = {*ZONES, OTHER_ZONE}
         for config_dir in self.config_dirs:
             for journal in Journal.abandoned(Folder(str(config_dir))):
                 # What a run killed while it tried a zone cannot know: that it is none.
-                assert [key for key in journal.open_records if to_unicode(key.zone) in ZONES] == []
+                assert [key for key in journal.open_records if to_unicode(key.zone) in hosted] == []
                 journal.close()
         self.world.scan.check(self.log.text)
 
@@ -248,8 +273,15 @@ class Course(RuleBasedStateMachine):
     def go_wrong(self, troubles: list[dict[str, Any]]) -> None:
         self.faults += [self.world.alidns.fault(**trouble) for trouble in troubles]
 
-    def must_fail(self, names: list[str]) -> bool:
-        return ELSEWHERE in names or ADD not in self.permitted or not self.is_alive
+    def process(
+        self, slot: int, wanted: list[Challenge], fates: list[Fate], has_both: bool = True
+    ) -> Process:
+        keys = {"": self.world.key, **({OTHER_ZONE: self.other_key} if has_both else {})}
+        return Process(keys, self.config_dirs[slot], wanted, fates)
+
+    def must_fail(self, names: list[str], has_both: bool) -> bool:
+        may_add = ADD in self.permitted and (has_both or ELSEWHERE not in names)
+        return not (may_add and self.is_alive)
 
     def end(self, slot: int) -> None:
         process = self.processes[slot]
@@ -277,6 +309,7 @@ class Course(RuleBasedStateMachine):
     def permit(self, actions: tuple[str, ...]) -> None:
         self.permitted = actions
         self.world.key.policy = zone_policy(*ZONES, actions=actions)
+        self.other_key.policy = zone_policy(OTHER_ZONE, actions=actions)
         for process in self.processes:
             if process and actions != RECORD_ACTIONS:
                 process.is_hindered = True
@@ -299,8 +332,8 @@ class Course(RuleBasedStateMachine):
         return self.ours[-1]
 
     def left(self) -> list[Any]:
-        key = self.world.key.id
-        return [record for record in self.world.records.left() if record.added_by == key]
+        keys = (self.world.key.id, self.other_key.id)
+        return [record for record in self.world.records.left() if record.added_by in keys]
 
     def values_left(self) -> list[str]:
         return [record.value for record in self.left()]

@@ -85,7 +85,7 @@ unit: parts parts-elsewhere ## the tests of the parts, under each Python, and th
 parts:
 	$(call prepare,build/venv/dev build/certbot-$(NEWEST)/stamp)
 	@tools/install-missing $(PYTHON) chromedriver:chromium-driver
-	$(PYTEST) -n $(FEW) tests/unit tests/packaging tests/world_itself
+	$(PYTEST) -n $(FEW) -m 'not nightly' tests/unit tests/packaging tests/world_itself
 
 # The conftest.py above tests/unit is the world's, which asks for more than the plugin does.
 parts-elsewhere:
@@ -143,7 +143,8 @@ nightly: ## the property tests and the fuzzing, many times over, other resolvers
 	HYPOTHESIS_PROFILE=nightly $(PYTEST) -n $(WORKERS) --timeout 3600 \
 		tests/unit tests/end_to_end/test_properties.py
 	tools/install-missing $(PYTHON) $(RESOLVERS)
-	$(PYTEST) -m nightly tests/end_to_end
+	$(call prepare,build/bench/certbot-dns-aliyun/stamp)
+	$(PYTEST) -m nightly tests/end_to_end tests/packaging
 	@$(MAKE) --no-print-directory demo-nginx
 	@for version in $(filter-out $(USUAL),$(CERTBOTS)); do \
 		$(MAKE) --no-print-directory e2e CERTBOT=$$version || exit; \
@@ -168,11 +169,11 @@ deb: ## build/deb/*.deb, for beside apt's Certbot
 	tools/make-deb build/wheel/*.tar.gz
 	lintian --fail-on error build/deb/*.deb
 
-distributions: ## from install to purge on Debian 11, 12, 13 and sid, by pip and as a package
+distributions: ## each Debian from install to purge, the newest Pythons, the image
 	$(call prepare,build/venv/dev build/wheel/stamp)
-	@tools/install-missing $(PYTHON) mmdebstrap:mmdebstrap
+	@tools/install-missing $(PYTHON) mmdebstrap:mmdebstrap buildah:buildah
 	@$(MAKE) --no-print-directory deb
-	rm -rf build/chroots/wheels
+	rm -rf build/chroots/wheels build/chroots/newest-wheels
 	$(BIN)/python -m tests.distributions.debian
 	$(PYTEST) tests/distributions
 

@@ -36,10 +36,10 @@ def lives(
 ) -> Callable[..., None]:
     """Shows that its Certbot issues and renews."""
 
-    def live(**environment: str) -> None:
+    def live(certbot: str = "/usr/bin/certbot", **environment: str) -> None:
         world = make_world()
         shared = world.ca.bundle.parent.parent  # where all temporary files are
-        venvs = debian.as_venv(tmp_path / "venvs", shared)
+        venvs = debian.as_venv(tmp_path / "venvs", shared, certbot)
         monkeypatch.setenv("CERTBOT_VENVS", str(venvs))
         monkeypatch.delenv("CERTBOT", raising=False)
         world.certbot.env.update(environment)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -11,9 +12,15 @@ from pathlib import Path
 CHECKOUT = Path(__file__).parents[2]
 BUILD = CHECKOUT / "build"
 PACKAGES = "certbot,ca-certificates,python3-pip"
-#: What one suite has besides, and does nothing until somebody sets it up.
-MORE_PACKAGES = {"trixie": ",openssl,openssl-provider-fips"}
+#: What one suite has besides, and does nothing until somebody uses it.
+MORE_PACKAGES = {"trixie": ",openssl,openssl-provider-fips", "sid": ",python3.15"}
 SUITES = ("bullseye", "bookworm", "trixie", "sid")
+#: That of Certbot's own image, and the one after it; sid has both.
+NEWEST_PYTHONS = ("3.14", "3.15")
+NEWEST = "5.8.0"
+PLATFORMS = [
+    f"manylinux{each}_{platform.machine()}" for each in ("2014", "_2_17", "_2_28", "_2_34")
+]
 #: What pip must not ask for there: it does not know the option.
 OLD_PIP = ("bullseye",)
 FROM_OUTSIDE = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf")
@@ -60,6 +67,27 @@ def wheels() -> Path:
     return folder
 
 
+def newest_wheels() -> Path:
+    """A folder with our wheel, with all that it and its tests may ask for, and with the newest
+    Certbot, for the newest Pythons on this kind of processor.
+
+    :raises subprocess.CalledProcessError: if one of them would have to be compiled
+    """
+    folder = BUILD / "chroots" / "newest-wheels"
+    if not folder.exists():
+        (wheel,) = (BUILD / "wheel").glob("*.whl")
+        shutil.rmtree(f"{folder}.new", ignore_errors=True)
+        pip = [str(BUILD / "venv/bin/pip"), "-qq", "download", "--dest", f"{folder}.new"]
+        pip += ["--only-binary=:all:", "setuptools", f"certbot=={NEWEST}"]
+        pip += [f"certbot-dns-aliyun[credentials,test] @ {wheel.as_uri()}"]
+        for python in NEWEST_PYTHONS:
+            platforms = [word for tag in PLATFORMS for word in ("--platform", tag)]
+            only = [*platforms, "--python-version", python]
+            subprocess.run([*pip, *only], check=True, timeout=300)
+        os.rename(f"{folder}.new", folder)
+    return folder
+
+
 @dataclass
 class Debian:
     """A Debian that may be changed.
@@ -90,7 +118,7 @@ class Debian:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=900,
         )
         assert done.returncode == 0, f"{command}:\n{done.stdout}\n{done.stderr}"
         return done.stdout
@@ -103,6 +131,13 @@ class Debian:
         else:
             shutil.copy(file, target)
         return f"/srv/{file.name}"
+
+    def mount(self, *sources: str) -> None:
+        """Show it folders from outside, under the same names."""
+        for source in sources:
+            target = self.root / source.lstrip("/")
+            target.mkdir(parents=True, exist_ok=True)
+            subprocess.run(["mount", "--bind", source, str(target)], check=True)
 
     def pip_install(self) -> None:
         """Install the plugin as README has it, from a folder in place of an index."""
@@ -121,26 +156,39 @@ class Debian:
         self.run(*pip, "--target", folder, *(f"{found}/{name}" for name in names))
         return folder
 
+    def venv(self, python: str, extras: str) -> str:
+        """A virtual environment with the newest Certbot and the plugin; gives its folder.
+
+        :param python: "3.14", say, which this Debian has
+        """
+        found = self.bring(newest_wheels())
+        (wheel,) = newest_wheels().glob("certbot_dns_aliyun-*.whl")
+        folder = f"/opt/python{python}"
+        self.run(f"/usr/bin/python{python}", "-m", "venv", "--without-pip", folder)
+        self.run(
+            *("/usr/bin/python3", "-m", "pip", "--python", f"{folder}/bin/python", "install"),
+            *("--no-index", "--find-links", found, f"certbot=={NEWEST}"),
+            f"{found}/{wheel.name}[{extras}]",
+        )
+        return folder
+
     def install_deb(self) -> None:
         """Install the .deb and nothing else."""
         (deb,) = (BUILD / "deb").glob("*.deb")
         self.run("dpkg", "--install", self.bring(deb))
 
-    def as_venv(self, folder: Path, shared: Path) -> Path:
+    def as_venv(self, folder: Path, shared: Path, certbot: str = "/usr/bin/certbot") -> Path:
         """Let it pass for a virtual environment: its certbot lives in this network, and sees a
         folder under the same name as everybody."""
         for file in FROM_OUTSIDE:
             target = self.root / file.lstrip("/")
             target.unlink(missing_ok=True)
             target.write_bytes(Path(file).read_bytes())
-        for source in ("/dev", "/proc", str(shared)):
-            target = self.root / source.lstrip("/")
-            target.mkdir(parents=True, exist_ok=True)
-            subprocess.run(["mount", "--bind", source, str(target)], check=True)
-        certbot = folder / "certbot-0" / "bin" / "certbot"
-        certbot.parent.mkdir(parents=True)
-        certbot.write_text(f'#!/bin/sh\nexec chroot {self.root} /usr/bin/certbot "$@"\n')
-        certbot.chmod(0o755)
+        self.mount("/dev", "/proc", str(shared))
+        command = folder / "certbot-0" / "bin" / "certbot"
+        command.parent.mkdir(parents=True)
+        command.write_text(f'#!/bin/sh\nexec chroot {self.root} {certbot} "$@"\n')
+        command.chmod(0o755)
         return folder
 
 
@@ -148,3 +196,4 @@ if __name__ == "__main__":  # before the tests, which have no way out of their n
     for each in SUITES:
         cached(each)
     wheels()
+    newest_wheels()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.world import Outcome, Record, World
 from tests.world.resolver import FOR_THE_CA
@@ -73,3 +75,19 @@ def copy_lineage(world: World, name: str, copy: str) -> None:
     renewal = world.certbot.renewal_file(name).read_text()
     text = re.sub(rf"/(live|archive)/{re.escape(name)}", rf"/\1/{copy}", renewal)
     world.certbot.renewal_file(copy).write_text(text)
+
+
+def renewal_parameters(world: World, lineage: str = "example.com") -> dict[str, str]:
+    parser = configparser.RawConfigParser()
+    parser.read_string("[top]\n" + world.certbot.renewal_file(lineage).read_text())
+    return dict(parser["renewalparams"])
+
+
+def write_as_2_0_0_did(file: Path, credentials: Path, seconds: int = 120) -> None:
+    """What 2.0.0 wrote for an option of each kind that it had."""
+    kept = [line for line in file.read_text().splitlines() if not line.startswith("dns_aliyun")]
+    kept += [
+        f"dns_aliyun_credentials = {credentials}",
+        f"dns_aliyun_propagation_seconds = {seconds}",
+    ]
+    file.write_text("\n".join(kept) + "\n")

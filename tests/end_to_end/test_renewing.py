@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 import re
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.helpers import actions, assert_issued
+from tests.end_to_end.helpers import (
+    actions,
+    assert_issued,
+    renewal_parameters,
+    write_as_2_0_0_did,
+)
 from tests.world import World
-
-
-def renewal_parameters(world: World, lineage: str = "example.com") -> dict[str, str]:
-    parser = configparser.RawConfigParser()
-    parser.read_string("[top]\n" + world.certbot.renewal_file(lineage).read_text())
-    return dict(parser["renewalparams"])
 
 
 def our_parameters(world: World) -> dict[str, str]:
     return {k: v for k, v in renewal_parameters(world).items() if k.startswith("dns_aliyun")}
-
-
-def write_as_2_0_0_did(file: Path, credentials: Path) -> None:
-    """What 2.0.0 wrote for an option of each kind that it had."""
-    kept = [line for line in file.read_text().splitlines() if not line.startswith("dns_aliyun")]
-    kept += [
-        f"dns_aliyun_credentials = {credentials}",
-        "dns_aliyun_propagation_seconds = 120",
-    ]
-    file.write_text("\n".join(kept) + "\n")
 
 
 def test_a_renewal_is_the_same_once_more(world: World) -> None:

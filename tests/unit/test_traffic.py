@@ -36,7 +36,9 @@ def test_questions_that_are_cancelled_in_their_queue_leave_it(
     asyncio.run(run())
 
 
-@pytest.mark.parametrize(("limit", "at_once"), [(256, 192), (100_000, 400), (-1, 400)])
+@pytest.mark.parametrize(
+    ("limit", "at_once"), [(256, 192), (100_000, 400), (resource.RLIM_INFINITY, 400)]
+)
 def test_no_more_are_under_way_at_once_than_a_process_may_open(
     monkeypatch: pytest.MonkeyPatch, limit: int, at_once: int
 ) -> None:

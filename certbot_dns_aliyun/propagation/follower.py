@@ -106,6 +106,8 @@ class Follower:
     :param is_trusted: whether the user named it, so that it needs no proof to be a name server
     :param changed: called when what is known of it changes
     :ivar missing: the names that it has not been seen to serve since it last lacked them
+    :ivar seen_at: monotonic time at which it had been seen to serve everything, once
+    :ivar seen_at: monotonic time at which it had been seen to serve everything
     :ivar is_complete: whether it serves everything, by a whole sample
     :ivar complete_at: since when, by the clock
     :ivar sampled_at: monotonic time of the sample's end
@@ -124,7 +126,7 @@ class Follower:
         self.contact = contact
         self.missing = dict.fromkeys(wanted)
         self.is_complete = False
-        self.complete_at = self.sampled_at = 0.0
+        self.seen_at = self.complete_at = self.sampled_at = 0.0
         self.authoritative_at: float | None = None
         self.outcome: Outcome | None = None
         self.is_eager = False
@@ -343,6 +345,7 @@ class Follower:
         for name, age in denied:
             self._denied(name, age)
         if len(self.missing) != before:
+            self.seen_at = now
             self._changed()
         return bool(denied), sum(reply.outcome is Outcome.AUTHORITATIVE for reply in replies)
 

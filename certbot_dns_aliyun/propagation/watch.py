@@ -1,8 +1,9 @@
 """Judge whether the name servers of one zone serve what the CA will look for.
 
 All addresses are followed at once (:mod:`certbot_dns_aliyun.propagation.follower`). When each of
-them serves everything, or has stayed without an answer for so long that nobody need wait for it,
-those whose last look is not fresh are asked some questions more: a value may have vanished again.
+them has been seen to serve everything, or has stayed without an answer for so long that nobody need
+wait for it, those that were sampled before are asked some questions more while the last ones are
+sampled: a value may have vanished again.
 What is asked at the end is the same for one record and for a hundred, and a question that gets lost
 is asked again; so the end is no less likely in a large order, or on a bad line.
 """
@@ -36,8 +37,10 @@ _HOPELESS = 120.0
 _SERVERS_TOLD = 8
 #: Seconds after which servers without the value are held against those that the registry names.
 _SECOND_OPINION = 15.0
-#: Seconds after which the last sample of an address is too old to rely on.
-_FRESH = 0.2
+#: Seconds for which a look may be older than the last address is seen to serve everything, and
+#: seconds after which it is too old to rely on.
+_OLDER = 0.2
+_TOO_OLD = 1.0
 
 
 @dataclass(frozen=True)
@@ -239,14 +242,19 @@ class ZoneWatch:
         return any(self._wanted[n].values & cap.seen or len(cap.seen) > cap.size for n, cap in caps)
 
     async def _is_served_everywhere(self) -> bool:
-        complete = [f for f in self.followers if f.is_complete]
-        rest = [f for f in self.followers if not f.is_complete and not f.is_out()]
         self._choose_whom_to_ask_often()
-        if not complete or not all(self._may_be_left_out(f) for f in rest):
+        complete = [f for f in self.followers if f.is_complete]
+        others = [
+            f
+            for f in self.followers
+            if not (f.is_complete or f.is_out() or self._may_be_left_out(f))
+        ]
+        if not complete or any(f.missing for f in others):
             return False
-        now = time.monotonic()
-        await asyncio.gather(*(f.look_again() for f in complete if now - f.sampled_at > _FRESH))
-        return all(f.is_complete for f in complete)
+        seen_at = max(f.seen_at for f in [*complete, *others])
+        good_from = max(seen_at - _OLDER, time.monotonic() - _TOO_OLD)
+        await asyncio.gather(*(f.look_again() for f in complete if f.sampled_at < good_from))
+        return all(f.is_complete for f in [*complete, *others])
 
     def _may_be_left_out(self, follower: Follower) -> bool:
         """Tell whether a server of another provider has been waited for long enough."""

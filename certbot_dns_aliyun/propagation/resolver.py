@@ -24,7 +24,7 @@ import dns.rcode
 import dns.rdatatype
 
 from certbot_dns_aliyun.propagation.resolv_conf import ResolvConf
-from certbot_dns_aliyun.propagation.traffic import Traffic
+from certbot_dns_aliyun.propagation.traffic import TO_RESOLVER_AT_ONCE, Traffic
 from certbot_dns_aliyun.propagation.wire import RoundTrip, Way, exchange, make_query
 
 logger = logging.getLogger(__name__)
@@ -306,7 +306,7 @@ class _LookUp:
         return outcome
 
     async def _ask(self, server: _Server, way: Way, sent: asyncio.Future[None]) -> _Outcome:
-        async with self.traffic.question(server.address):
+        async with self.traffic.question(server.address, TO_RESOLVER_AT_ONCE):
             sent.set_result(None)
             asked_at = time.monotonic()
             try:

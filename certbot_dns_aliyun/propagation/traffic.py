@@ -12,6 +12,9 @@ from collections.abc import AsyncIterator
 #: Questions a second, to all servers together and to one address.
 PER_SECOND = 1000
 PER_SECOND_TO_ONE = 250
+#: Questions to a resolver that need not be spaced: a large order begins with one for each name, on
+#: which all others wait. (dnsmasq forwards 150 at once by default.)
+TO_RESOLVER_AT_ONCE = 100
 #: Questions under way at once at most; each holds a socket.
 _AT_ONCE = 400
 #: Files that the rest of the process may want to open besides: connections, logs, the journal.
@@ -27,28 +30,33 @@ class Traffic:
         self._turns: dict[str, _Turn] = {}
 
     @contextlib.asynccontextmanager
-    async def question(self, address: str) -> AsyncIterator[None]:
-        """Wait for the turn of a question to an address, and hold a place while it is asked."""
+    async def question(self, address: str, at_once: int = 1) -> AsyncIterator[None]:
+        """Wait for the turn of a question to an address, and hold a place while it is asked.
+
+        :param at_once: questions to this address that need not be spaced
+        """
         if self._places is None:  # made in the loop that it is for, as Python 3.9 wants it
             self._places = asyncio.Semaphore(_most_at_once())
-        await self._turns.setdefault(address, _Turn(PER_SECOND_TO_ONE)).wait()
+        await self._turns.setdefault(address, _Turn(PER_SECOND_TO_ONE, at_once)).wait()
         async with self._places:
             await self._turn.wait()
             yield
 
 
 class _Turn:
-    """So many turns a second, evenly."""
+    """So many turns a second: evenly, once more than some come at once."""
 
-    def __init__(self, per_second: float) -> None:
+    def __init__(self, per_second: float, at_once: int = 1) -> None:
         self._apart = 1 / per_second
+        self._ahead = at_once * self._apart
         self._next = 0.0
 
     async def wait(self) -> None:
         now = time.monotonic()
         self._next = max(now, self._next) + self._apart
-        if self._next - now > 0.01:
-            await asyncio.sleep(self._next - now)
+        seconds = self._next - self._ahead - now
+        if seconds > 0.01:
+            await asyncio.sleep(seconds)
 
 
 def _most_at_once() -> int:

@@ -8,7 +8,12 @@ import resource
 import pytest
 
 from certbot_dns_aliyun.propagation import traffic
-from certbot_dns_aliyun.propagation.traffic import PER_SECOND, PER_SECOND_TO_ONE, Traffic
+from certbot_dns_aliyun.propagation.traffic import (
+    PER_SECOND,
+    PER_SECOND_TO_ONE,
+    TO_RESOLVER_AT_ONCE,
+    Traffic,
+)
 from tests.unit.fake_time import Clock
 
 ONE = "192.0.2.1"
@@ -72,3 +77,21 @@ def test_so_many_a_second_and_no_more(clock: Clock, addresses: int, rate: int) -
 
     clock.run(run())
     assert 2.9 <= clock.elapsed < 3.3
+
+
+def test_the_first_questions_to_a_resolver_wait_for_no_others_and_the_rest_do(
+    clock: Clock,
+) -> None:
+    asked: list[float] = []
+
+    async def ask(place: Traffic) -> None:
+        async with place.question(ONE, TO_RESOLVER_AT_ONCE):
+            asked.append(clock.elapsed)
+
+    async def run() -> None:
+        place = Traffic()
+        await asyncio.gather(*(ask(place) for _ in range(TO_RESOLVER_AT_ONCE + PER_SECOND_TO_ONE)))
+
+    clock.run(run())
+    assert asked[TO_RESOLVER_AT_ONCE - 1] < 0.12
+    assert 0.9 <= asked[-1] < 1.1

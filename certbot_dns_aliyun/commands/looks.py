@@ -174,10 +174,10 @@ def check_values(name: Name, clients: Clients, budget: RetryBudget, findings: Fi
     try:
         listed = clients.client_for(zone).list_txt(zone, rr, budget)
     except AlidnsError as error:
-        # Whether the zone takes a record is proved by adding one, and so is the key.
+        # Whether the zone takes a record is proved by adding one, and so are the key and the API.
         is_denied = error.verdict in (Verdict.DENIED, Verdict.NOT_HERE)
         text = sentence(f"The records of {zone} could not be listed", error)
-        result = Result.WARNING if is_denied else Result.PROBLEM
+        result = Result.WARNING if is_denied or name.zone else Result.PROBLEM
         findings.add(name.shown, "values", result, text, since)
         return
     others = [each for each in listed if is_spelled(each.rr, rr) and each.value != name.value]

@@ -187,7 +187,7 @@ class Trial:
         if left and self._findings.are_over:
             logger.warning("%s", left)
         elif left:
-            self._findings.add(name.shown, "remove", Result.PROBLEM, left, since)
+            self._findings.add(name.shown, "remove", Result.WARNING, left, since)
         elif name.zone:
             text = "The TXT record was removed again."
             self._findings.add(name.shown, "remove", Result.OK, text, since)

@@ -68,7 +68,7 @@ def test_nothing_is_written_where_that_is_not_wanted(world: World) -> None:
     ("lacks", "check_of_it", "result"),
     [
         ("AddDomainRecord", "add", "problem"),
-        ("DeleteDomainRecord", "remove", "problem"),
+        ("DeleteDomainRecord", "remove", "warning"),
         ("DescribeDomainRecords", "values", "warning"),
     ],
 )
@@ -84,6 +84,15 @@ def test_each_permission_is_proved(
     text = found(outcome)["example.com", check_of_it][1]
     assert f"alidns:{lacks} on acs:alidns:*:*:domain/example.com" in text
     assert json.loads(outcome.stdout)["first"] == text
+
+
+@pytest.mark.nightly
+def test_an_api_that_fails_is_a_problem_where_nothing_else_shows_it(make_world: MakeWorld) -> None:
+    world = make_world(lags=(0.1,))
+    world.alidns.fault("code", times=None, code="InternalError")
+    outcome = check(world, "-d", "example.com", "--read-only", "--json")
+    assert found(outcome)["example.com", "values"][0] == "problem"
+    assert outcome.returncode == 1
 
 
 def forbid(world: World) -> None:

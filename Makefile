@@ -25,6 +25,8 @@ USUAL    := 1.12.0 2.1.0 $(NEWEST)
 VERSIONS := $(or $(CERTBOT),$(USUAL))
 # Programs and their packages that only `make nightly` needs.
 RESOLVERS := named:bind9 dnsmasq:dnsmasq-base pdns_recursor:pdns-recursor
+TO_BUILD_DEB := $(shell sed -n '/^Build-Depends:/,/^Standards/s/^ \([a-z0-9-]*\).*/\1/p' \
+	packaging/debian/control)
 BENCHED  := $(basename $(notdir $(wildcard benchmarks/venvs/*.txt)))
 SITE     := $(wildcard docs/*.rst docs/*/*.rst docs/*.py docs/*.html docs/images/*) CHANGELOG.rst setup.py
 BIN      := build/venv/bin
@@ -163,9 +165,9 @@ mutants: ## break the code on purpose, and see the unit tests fail: hours; MUTAT
 
 deb: ## build/deb/*.deb, for beside apt's Certbot
 	$(call prepare,build/venv/dev build/wheel/stamp)
-	@tools/install-missing $(PYTHON) dpkg-buildpackage:dpkg-dev dh:debhelper pybuild:dh-python \
-		fakeroot:fakeroot lintian:lintian dh_python3:dh-sequence-python3 \
-		py3versions:python3-all
+	@tools/install-missing $(PYTHON) dpkg-buildpackage:dpkg-dev fakeroot:fakeroot lintian:lintian
+	@dpkg-checkbuilddeps packaging/debian/control 2>/dev/null \
+		|| tools/install-missing $(PYTHON) $(TO_BUILD_DEB:%=absent:%)
 	tools/make-deb build/wheel/*.tar.gz
 	lintian --fail-on error build/deb/*.deb
 

@@ -12,6 +12,8 @@ import pytest
 from tests.distributions.debian import SUITES, Debian
 from tests.world import World
 
+#: In place of a suite: a Debian 12 that can become a 13.
+UPGRADE = "upgrade"
 NAMES = ("example.com", "*.example.com")
 
 
@@ -20,7 +22,10 @@ def debian(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Debian]:
     folder = tmp_path_factory.mktemp("debian")
-    yield Debian.fresh(request.param, folder / request.param)
+    if request.param == UPGRADE:
+        yield Debian.about_to_be_upgraded(folder / "root")
+    else:
+        yield Debian.fresh(request.param, folder / request.param)
     mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
     for target in reversed(mounted):
         if target.startswith(f"{folder}/"):

@@ -51,6 +51,23 @@ def cached(suite: str) -> Path:
     return folder
 
 
+def cached_upgrade() -> Path:
+    """The folder with a Debian 12 that has all packages of its upgrade to 13, made once."""
+    folder = BUILD / "chroots" / "bookworm-to-trixie"
+    if not folder.exists():
+        new = Path(f"{folder}.new")
+        shutil.rmtree(new, ignore_errors=True)
+        debian = Debian.fresh("bookworm", new)
+        sources = new / "etc/apt/sources.list"
+        sources.write_text(sources.read_text().replace("bookworm", "trixie"))
+        for file in FROM_OUTSIDE:
+            shutil.copy(file, new / file.lstrip("/"))
+        debian.run("apt-get", "-qq", "-o", "Acquire::Check-Valid-Until=false", "update")
+        debian.run("apt-get", "-qq", "--download-only", "full-upgrade")
+        new.rename(folder)
+    return folder
+
+
 def wheels() -> Path:
     """A folder with our wheel and what it asks for, for whichever Python."""
     folder = BUILD / "chroots" / "wheels"
@@ -103,6 +120,17 @@ class Debian:
         """Copy the one that is kept."""
         subprocess.run(["cp", "-a", str(cached(suite)), str(folder)], check=True)
         return cls(suite, folder)
+
+    @classmethod
+    def about_to_be_upgraded(cls, folder: Path) -> Debian:
+        """A Debian 12, of which `upgrade` makes a 13."""
+        subprocess.run(["cp", "-a", str(cached_upgrade()), str(folder)], check=True)
+        return cls("bookworm", folder)
+
+    def upgrade(self) -> None:
+        self.mount("/dev", "/proc")
+        self.run("apt-get", "-qq", "--no-download", "full-upgrade")
+        self.suite = "trixie"
 
     def run(self, *command: str) -> str:
         """Run something in it, as root."""
@@ -195,5 +223,6 @@ class Debian:
 if __name__ == "__main__":  # before the tests, which have no way out of their network
     for each in SUITES:
         cached(each)
+    cached_upgrade()
     wheels()
     newest_wheels()

@@ -93,6 +93,12 @@ def broken_dnssec(world: World) -> None:
     world.letsencrypt.refuses = lambda name: Problem("dns", "DNSSEC: Bogus")
 
 
+def bogus(world: World) -> None:
+    """The resolver validates, which all that the plugin looks up there then fails."""
+    broken_dnssec(world)
+    world.resolver.bogus.add(NAME)
+
+
 def locked(world: World) -> None:
     world.records.zones[NAME].locked = True
 
@@ -315,6 +321,7 @@ NIGHTLY = {
         caa(LETSENCRYPT_ALONE, "www", is_refused=False), names=(f"www.{NAME}",)
     ),
     "DNSSEC": Situation(broken_dnssec, "DNSSEC", "12345"),
+    "DNSSEC, and a resolver that validates": Situation(bogus, "DNSSEC", "12345"),
     "no certificate": Situation(no_certificate, "lineage", "is no link to a file"),
     "no wait": Situation(parameter("dns_aliyun_wait_for", "nothing")),
     "resolvers that are none": Situation(

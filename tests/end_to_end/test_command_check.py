@@ -103,6 +103,12 @@ def break_dnssec(world: World) -> None:
     world.tld("com").add("example", "12345 13 2 " + "ab" * 32, "DS")
 
 
+def break_dnssec_before_a_resolver_that_validates(world: World) -> None:
+    """It says SERVFAIL for all that is in the zone, the SOA and NS records included."""
+    break_dnssec(world)
+    world.resolver.bogus.add("example.com")
+
+
 def fill(world: World) -> None:
     for number in range(6):
         world.records.add_stranger("example.com", "_acme-challenge", f"{number:043d}")
@@ -117,6 +123,11 @@ def lock(world: World) -> None:
     [
         (forbid, "CAA", 'example.com has 0 issue "other-ca.example"'),
         (break_dnssec, "DNSSEC", "the DS record (key tag 12345)"),
+        (
+            break_dnssec_before_a_resolver_that_validates,
+            "DNSSEC",
+            "the DS record (key tag 12345)",
+        ),
         (fill, "values", "6 other TXT values stand at _acme-challenge.example.com"),
         (lock, "add", "Forbidden.DomainLocked"),
     ],

@@ -214,6 +214,21 @@ def gives_no_more_than(count: int) -> Callable[[World], None]:
     return happens
 
 
+def expired(world: World) -> None:
+    """Its name servers are Alibaba's for such domains."""
+    to_others(world, "expirens3.hichina.com")
+    world.records.zones[NAME].locked = True
+
+
+def not_in_the_registry(world: World) -> None:
+    """It was never activated, or its owner's identity is not verified (clientHold)."""
+    registry = world.tld("com")
+    for record in registry.alive():
+        if record.rr == "example":
+            registry.remove(record)
+    del world.nameservers.delegations[NAME]
+
+
 def at_esa(world: World) -> None:
     to_others(world, "male1-1.ialicdn.com")
 
@@ -296,6 +311,8 @@ NIGHTLY = {
     "zone of another account": Situation(another_zone_of_that_name, "add", "could not be added"),
     "moved to others": Situation(to_others, "served", "None of the name servers"),
     "moved to ESA": Situation(at_esa, "place", "Alibaba Cloud ESA"),
+    "expired": Situation(expired, "add", "Forbidden.DomainLocked"),
+    "not in the registry": Situation(not_in_the_registry, "served", "knows no zone"),
     "sub-zone of others": Situation(sub_zone_of_others, "served", "of its own", names=DEV),
     "hosted sub-zone": Situation(hosted_sub_zone, names=DEV),
     "delegated": Situation(leads(f"_acme-challenge.{TARGET}")),

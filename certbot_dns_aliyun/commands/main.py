@@ -20,6 +20,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     :param argv: its arguments; None for those of the process
     :returns: 0 if all is well, 1 if something is not, 2 for wrong usage
     """
+    # Python has none where it is closed (>&-).
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         # Not every terminal has every character; none is worth a traceback.
         with contextlib.suppress(AttributeError):
@@ -37,7 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         is_well: bool = command.run(options)
         sys.stdout.flush()
     except UsageError as error:
-        print(f"certbot-dns-aliyun: {error}", file=sys.stderr)
+        # The plugin's options are those of this command, too.
+        text = str(error).replace("--dns-aliyun-", "--")
+        print(f"certbot-dns-aliyun: {text}", file=sys.stderr)
         return _USAGE
     except errors.PluginError as error:
         print(error, file=sys.stderr)
@@ -45,9 +50,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:  # who reads has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
+        return _PROBLEM
+    except OSError as error:
+        print(f"certbot-dns-aliyun: {error}", file=sys.stderr)
+        _drop_output()
         return _PROBLEM
     return _OK if is_well else _PROBLEM
+
+
+def _drop_output() -> None:
+    """Let Python not stumble, at its end, over what cannot be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _set_up_logging(verbosity: int) -> None:

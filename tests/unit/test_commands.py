@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +27,7 @@ from certbot_dns_aliyun.retrying import RetryBudget
 from tests.unit.fake_api import KEY_ID, SECRET, FakeApi
 from tests.unit.parts import kill
 
+ROOT = Path(__file__).resolve().parents[2]
 DIGEST = "a" * 43
 ALIDNS = (NameServer("dns1.hichina.com", "192.0.2.1"),)
 OTHERS = (NameServer("ns1.provider.example", "192.0.2.2"),)
@@ -191,6 +194,26 @@ def test_an_interrupt_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(policy, "run", run)
     assert main.main(["policy", "--zone", "example.com"]) == 130
+
+
+@pytest.mark.parametrize(
+    ("to", "status", "says"),
+    [(">&-", 0, b""), ("> /dev/full", 1, b"No space left on device"), ("2>&-", 0, b"")],
+)
+def test_output_that_cannot_be_written_is_no_traceback(to: str, status: int, says: bytes) -> None:
+    command = f"{sys.executable} -m certbot_dns_aliyun policy --zone example.com {to}"
+    ended = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, check=False)
+    assert ended.returncode == status
+    assert says in ended.stderr
+    assert b"Traceback" not in ended.stderr
+    assert ended.stderr.count(b"\n") == bool(says)
+
+
+def test_the_options_in_a_sentence_are_those_of_the_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main.main(["check", "-d", "example.com", "--credentials", "/nonexistent"]) == 2
+    assert "the path of yours with --credentials." in capsys.readouterr().err
 
 
 def test_what_to_do_first_is_the_first_problem(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,74 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import select
-import subprocess
-import time
-from pathlib import Path
-
 import pytest
 
 from tests.end_to_end.helpers import MakeWorld, assert_issued, screen
+from tests.end_to_end.terminal import certbot_at_a_terminal
 from tests.world import World, zone_policy
 
 pytestmark = pytest.mark.newest
 
 
-class Terminal:
-    """A certbot that runs at a terminal, with somebody who reads and types."""
-
-    def __init__(self, world: World, *arguments: str) -> None:
-        self.text = ""
-        self._world = world
-        certbot = world.certbot
-        command = [str(certbot.venv / "bin" / "certbot"), *arguments]
-        if arguments[0] == "certbot-dns-aliyun":
-            command = [str(certbot.venv / "bin" / arguments[0]), *arguments[1:]]
-        else:
-            command += certbot._own_options(command, interactive=True)
-            command.remove("--force-interactive")  # a terminal says so by itself
-        self._ours, theirs = pty.openpty()
-        self._process = subprocess.Popen(
-            command, env=certbot._environment({}), stdin=theirs, stdout=theirs, stderr=theirs
-        )
-        os.close(theirs)
-
-    def read_until(self, text: str, seconds: float = 30) -> None:
-        end = time.monotonic() + seconds
-        while text not in self.text:
-            assert time.monotonic() < end, f"{text!r} did not come:\n{self.text}"
-            if not self._read():
-                break
-        assert text in self.text, self.text
-
-    def type(self, line: str | Path) -> None:
-        os.write(self._ours, f"{line}\n".encode())
-
-    def wait(self, seconds: float = 60) -> int:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and self._read():
-            pass
-        status = self._process.wait(5)
-        self._world.scan.check(self.text)
-        return status
-
-    def _read(self) -> bool:
-        """Read what has come; False when nothing more will."""
-        if not select.select([self._ours], [], [], 0.5)[0]:
-            return self._process.poll() is None
-        try:
-            data = os.read(self._ours, 65536)
-        except OSError:  # what Linux says when the other side was closed
-            return False
-        self.text += data.decode(errors="replace")
-        return bool(data)
-
-
 def test_the_file_is_asked_for(world: World) -> None:
     ini = world.credentials_ini()
-    terminal = Terminal(world, "certonly", "-a", "dns-aliyun", "-d", "example.com")
+    terminal = certbot_at_a_terminal(world, "certonly", "-a", "dns-aliyun", "-d", "example.com")
     terminal.read_until("credentials INI file")
     terminal.type(ini)
     assert terminal.wait() == 0, terminal.text
@@ -82,7 +26,7 @@ def test_the_file_is_asked_for(world: World) -> None:
 def test_a_wrong_file_is_asked_for_again(world: World) -> None:
     bad = world.write_ini(b"dns_aliyun_access_key: LTAI5tWrongSign\n", "bad.ini")
     good = world.credentials_ini()
-    terminal = Terminal(world, "certonly", "-a", "dns-aliyun", "-d", "example.com")
+    terminal = certbot_at_a_terminal(world, "certonly", "-a", "dns-aliyun", "-d", "example.com")
     terminal.read_until("credentials INI file")
     terminal.type("/nowhere/at-all.ini")
     terminal.read_until("File not found: /nowhere/at-all.ini")
@@ -125,7 +69,7 @@ def test_each_zone_is_asked_about_before_its_stale_records_go(world: World) -> N
     )
     command = ["certbot-dns-aliyun", "stale", "--credentials", str(world.credentials_ini())]
     command += ["--zone", "example.com", "--zone", "example.org", "--remove"]
-    terminal = Terminal(world, *command)
+    terminal = certbot_at_a_terminal(world, *command)
     terminal.read_until("Remove these 1 TXT records from example.com? [y/N]")
     terminal.type("n")
     terminal.read_until("Remove these 1 TXT records from example.org? [y/N]")
@@ -141,7 +85,7 @@ def test_a_check_shows_how_far_it_is(make_world: MakeWorld) -> None:
     """In colours, and the line that is written over leaves nothing of itself."""
     world = make_world(lags=(0.1, 1.5))
     ini = str(world.credentials_ini())
-    terminal = Terminal(
+    terminal = certbot_at_a_terminal(
         world, "certbot-dns-aliyun", "check", "--credentials", ini, "-d", "example.com"
     )
     terminal.read_until("addresses serve all records")

@@ -20,7 +20,7 @@ from tests.end_to_end.helpers import (
     seconds_waited,
     served_everywhere_at,
 )
-from tests.end_to_end.test_at_a_terminal import Terminal
+from tests.end_to_end.terminal import certbot_at_a_terminal
 from tests.world import Server, World, vices
 from tests.world.nameservers import name_server
 from tests.world.world import until
@@ -165,7 +165,7 @@ def test_at_a_terminal_one_line_is_written_over(make_world: MakeWorld) -> None:
     world = make_world(far(lag=3.0))
     ini = str(world.credentials_ini())
     command = ["certonly", "-a", "dns-aliyun", "--dns-aliyun-credentials", ini]
-    terminal = Terminal(world, *command, "-d", "example.com")
+    terminal = certbot_at_a_terminal(world, *command, "-d", "example.com")
     assert terminal.wait() == 0, terminal.text
     lines = re.findall(r"\r\x1b\[K(\d+) of 16 addresses serve all records", terminal.text)
     assert len(lines) >= 3

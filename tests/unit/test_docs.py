@@ -208,6 +208,38 @@ def test_the_page_on_contributing_maps_the_tests() -> None:
     assert set(mapped) == {str(folder.relative_to(ROOT)) for folder in folders}
 
 
+def test_the_map_of_the_house_is_that_of_the_imports() -> None:
+    package = Path(certbot_dns_aliyun.__file__).parent
+    source = text_of("docs/drawings/house.dot")
+    rooms = dict(re.findall(r'^  (\w+) \[label="([\w./]+)', source, re.MULTILINE))
+    folders = {f"{path.name}/" for path in package.iterdir() if (path / "__init__.py").exists()}
+    assert folders <= {*rooms.values()}
+    below: dict[str, set[str]] = {room: set() for room in rooms}
+    for room, place in rooms.items():
+        for path in [package / place] if place.endswith(".py") else (package / place).glob("*.py"):
+            for found in re.findall(r"certbot_dns_aliyun\.(\w+)", path.read_text(encoding="utf-8")):
+                below[room] |= {found} & rooms.keys() - {room}
+
+    def reached(room: str, without: str = "") -> set[str]:
+        steps = below[room] - {without}
+        return steps.union(*(reached(each) for each in steps))
+
+    arrows = {(a, b) for a in rooms for b in below[a] if b not in reached(a, without=b)}
+    assert set(re.findall(r"^  (\w+) -> (\w+)$", source, re.MULTILINE)) == arrows
+
+
+def test_where_to_change_what_names_what_is_there() -> None:
+    table = (
+        text_of("docs/contributing.rst")
+        .partition("Where do I change")[2]
+        .partition("\nThe code")[0]
+    )
+    places = re.findall(r"``([\w/.]+\.\w+)``", table)
+    assert len(places) >= 10
+    for place in places:
+        assert (ROOT / place).exists() or (ROOT / "certbot_dns_aliyun" / place).exists(), place
+
+
 DRAWINGS = sorted(path.stem for path in (ROOT / "docs" / "drawings").glob("*.dot"))
 
 

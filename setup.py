@@ -112,7 +112,7 @@ setup(
     ],
     python_requires=">=3.9",
     packages=find_packages(include=["certbot_dns_aliyun", "certbot_dns_aliyun.*"]),
-    package_data={"certbot_dns_aliyun": ["py.typed"]},
+    package_data={"certbot_dns_aliyun": ["guide.json", "py.typed"]},
     install_requires=RUN_TIME,
     extras_require={
         "credentials": CREDENTIALS,

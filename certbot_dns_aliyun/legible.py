@@ -14,6 +14,10 @@ from collections.abc import Iterator
 
 from certbot import errors
 
+from certbot_dns_aliyun.guide import entry_of
+
+logger = logging.getLogger(__name__)
+
 
 def legible(text: str) -> str:
     """Give a text with escapes for what terminal or log lack, and for what moves a cursor."""
@@ -34,6 +38,7 @@ def legible_errors() -> Iterator[None]:
         yield
     except errors.PluginError as error:
         error.args = (legible(str(error)),)
+        _name_entry(str(error))
         raise
 
 
@@ -42,6 +47,14 @@ class _Legible(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         record.msg, record.args = legible(record.getMessage()), None
+        if record.levelno >= logging.WARNING:
+            _name_entry(record.msg)
+
+
+def _name_entry(text: str) -> None:
+    entry = entry_of(text)
+    if entry:
+        logger.debug("What comes next is explained by docs/errors.rst, entry %s", entry)
 
 
 def log_legibly() -> None:

@@ -1,5 +1,7 @@
 """Write errors.rst, the guide to every sentence of the plugin: ``python docs/make_errors.py``.
 
+And guide.json in the package, by which the plugin knows the entry of a sentence.
+
 The sentences themselves are taken from the code; what is written here is why they come, and what
 to do. A sentence without a note ends the script, and so does a note whose sentence is gone.
 """
@@ -7,6 +9,7 @@ to do. A sentence without a note ends the script, and so does a note whose sente
 from __future__ import annotations
 
 import ast
+import json
 import re
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -21,6 +24,7 @@ from certbot_dns_aliyun.unanswered import Lost, NotSent
 
 PACKAGE = Path(certbot_dns_aliyun.__file__).parent
 GUIDE = Path(__file__).with_name("errors.rst")
+INDEX = PACKAGE / "guide.json"
 
 #: Codes that are known by their form alone, each with the HTTP status that it comes with.
 KNOWN_BY_FORM = {
@@ -310,8 +314,9 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
             "addresses of the name servers",
         ): "No error. The wait ends as soon as all of them serve "
         "the records. See `how it works <how-it-works.rst>`_.",
-        ("> seconds, <progress>",): "No error. It comes every 30 seconds, and names the addresses "
-        "that lack a record.",
+        (
+            "After <waited> seconds, <progress>",
+        ): "No error. It comes every 30 seconds, and names the addresses that lack a record.",
         ("for DNS changes to propagate",): "No error. It is what ``--dns-aliyun-wait-for nothing`` "
         "asks for.",
         ("looks like one of Alibaba Cloud DNS",): "A record in the console is of no use while the "
@@ -416,6 +421,8 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         ("is not a domain name",): "``-d`` takes names as they stand in a certificate, and "
         "``--zone`` zones as the console shows them.",
         ("needs a name (-d)", "takes names (-d)"): "The command would not know where to look.",
+        ("<number> other TXT values stand at <name>, and",): "A warning of ``check``. "
+        "`Stale records <commands/stale.rst>`_ says how to find and remove them.",
         (
             "is not proved",
             "was added to the zone",
@@ -458,8 +465,6 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         ): "A warning of ``check``: a run would go on, and the CA may ask one of those servers.",
         ("CAA records are not known", "name CAs, and whether this one"): "A warning of ``check``: "
         "the CA may see more than this machine.",
-        ("<number> other TXT values stand at <name>, and",): "A warning of ``check``. "
-        "`Stale records <commands/stale.rst>`_ says how to find and remove them.",
         (
             "cannot be told: <why>",
             "Name it with --zone",
@@ -474,6 +479,12 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         "as one.",
     },
     "Cleaning up": {
+        (
+            "of an earlier run could not be removed",
+            "not told again",
+        ): "A run was killed, and what it left cannot be "
+        "removed with the credentials of this run, or not now. The journal keeps it, as the next "
+        "run may have the right ones; it is told twice, and tried for 90 days after that.",
         (
             "<value> could not be removed",
         ): "Why, is said behind the colon: see the sentences above. A "
@@ -490,12 +501,6 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         "the next run. ``aliyun`` is the command line of Alibaba Cloud.",
         ("Ctrl-C leaves them",): "The first Ctrl-C during the removal waits until it is done. A "
         "second one ends it; the next run removes what is left, as the journal lists it.",
-        (
-            "of an earlier run could not be removed",
-            "not told again",
-        ): "A run was killed, and what it left cannot be "
-        "removed with the credentials of this run, or not now. The journal keeps it, as the next "
-        "run may have the right ones; it is told twice, and tried for 90 days after that.",
         ("of an earlier run may be left",): "A run was killed, and a key that may not call "
         "DescribeDomainRecords cannot find out what became of its record, unless it is the very "
         "key that added it.",
@@ -587,8 +592,10 @@ that Alibaba Cloud's support can look up, and what to do::
    Alibaba Cloud DNS console.
 
 Search this page for the code, or for words of the sentence. ``<zone>`` and the like stand for what
-is filled in. Certbot's log (``/var/log/letsencrypt/letsencrypt.log``) has a line for each call,
-with its code, HTTP status, request id and time; access keys and signatures are not in it.
+is filled in. Certbot's log (``/var/log/letsencrypt/letsencrypt.log``) names the entry of each
+sentence, the end of an address of this page (``errors.html#forbidden-ram``), and has a line for
+each call, with its code, HTTP status, request id and time; access keys and signatures are not in
+it.
 
 `certbot-dns-aliyun check <commands/check.rst>`_ goes the same way without the CA, name by name, and
 says which permission lacks, who serves the record, and what stands in the way of the CA.
@@ -606,6 +613,38 @@ def guide() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def index() -> str:
+    """Give the text of guide.json: patterns, each with the entry of what it matches, in turn."""
+    codes = [(_code_pattern(code), _slug(code)) for code, _ in _meanings() if isinstance(code, str)]
+    reasons = [
+        (_pattern(_filled(meaning.reason)), _slug(code.name))
+        for code, meaning in _meanings()
+        if not isinstance(code, str)
+    ]
+    said = [
+        (_pattern(each), _slug(words[0]))
+        for notes in SENTENCES.values()
+        for words in notes
+        for each in words
+    ]
+    # Codes that are known by their form come after those with a sentence of their own.
+    codes.sort(key=lambda each: "[" in each[0][:-4])
+    reasons.sort(key=lambda each: -len(each[0]))
+    return json.dumps([*codes, *reasons, *said], indent=0) + "\n"
+
+
+def _code_pattern(code: str) -> str:
+    known, form, _ = code.partition("…")
+    return re.escape(f"({known}") + (r"[\w.]+" if form else "") + "[,)]"
+
+
+def _pattern(text: str) -> str:
+    """Give a pattern for a sentence, or for a part of one, that may begin within a placeholder."""
+    text = re.sub(r"^[^<>]*>|<[^<>]*$", "", text)
+    parts = re.split("<[^<>]+>", text)
+    return ".+?".join(re.escape(part).replace(r"\ ", r"\s+") for part in parts)
+
+
 def sentences() -> Iterator[str]:
     """Find what the code says to users in other places than the table of error codes."""
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -613,12 +652,16 @@ def sentences() -> Iterator[str]:
             yield from _sentences_in(ast.parse(path.read_text(encoding="utf-8")))
 
 
+def _meanings() -> Iterator[tuple[Code, Meaning]]:
+    yield from MEANINGS.items()
+    for code, status in KNOWN_BY_FORM.items():
+        yield code, meaning_of(code, status)
+
+
 def _about_codes() -> Iterator[str]:
     groups: dict[Meaning, list[Code]] = {}
-    for code in MEANINGS:
-        groups.setdefault(MEANINGS[code], []).append(code)
-    for code, status in KNOWN_BY_FORM.items():
-        groups.setdefault(meaning_of(code, status), []).append(code)
+    for code, meaning in _meanings():
+        groups.setdefault(meaning, []).append(code)
     for topic, notes in CODES.items():
         yield _heading(topic)
         for code, note in notes.items():
@@ -636,6 +679,11 @@ def _codes(codes: Iterable[Code]) -> str:
 
 
 def _said(meaning: Meaning) -> str:
+    said = f"``… {_filled(meaning.reason)}; {_filled(meaning.advice)}.``"
+    return said + (" |again|" if meaning.verdict in PASSING else "")
+
+
+def _filled(text: str) -> str:
     words = {
         "zone": "<zone>",
         "source": "<origin>",
@@ -649,8 +697,7 @@ def _said(meaning: Meaning) -> str:
         "status": "",
         "clock": " by <n> seconds",
     }
-    said = f"``… {meaning.reason}; {meaning.advice}.``".format(**words)
-    return said + (" |again|" if meaning.verdict in PASSING else "")
+    return text.format(**words)
 
 
 def _about_sentences(said: list[str]) -> Iterator[str]:
@@ -763,3 +810,4 @@ def _name(node: ast.AST) -> str:
 
 if __name__ == "__main__":
     GUIDE.write_text(guide(), encoding="utf-8")
+    INDEX.write_text(index(), encoding="ascii")

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from certbot_dns_aliyun.guide import entry_of
 from certbot_dns_aliyun.legible import legible
 from certbot_dns_aliyun.propagation.live_line import LiveLine
 
@@ -114,6 +115,7 @@ class Report:
                         "check": each.check,
                         "result": each.result.value,
                         "text": each.text,
+                        "entry": entry_of(each.text),
                         "seconds": round(each.seconds, 3),
                     }
                     for each in self._all

@@ -256,9 +256,18 @@ def test_findings_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
                 "check": "credentials",
                 "result": "skipped",
                 "text": "Not now.",
+                "entry": None,
             }
         ],
     }
+
+
+def test_a_finding_names_its_entry_in_the_guide(capsys: pytest.CaptureFixture[str]) -> None:
+    report = Report(is_for_machines=True)
+    text = "The zone is locked (Forbidden.DomainLocked, request id 1); unlock it."
+    Findings(report).add("", "add", Result.PROBLEM, text, time.monotonic())
+    report.conclude()
+    assert json.loads(capsys.readouterr().out)["findings"][0]["entry"] == "forbidden-domainlocked"
 
 
 class Terminal(io.StringIO):

@@ -18,6 +18,7 @@ from certbot_dns_aliyun import https, retrying
 from certbot_dns_aliyun.alidns import pace, requests
 from certbot_dns_aliyun.credentials import kinds, settings
 from certbot_dns_aliyun.dns_aliyun import Authenticator
+from certbot_dns_aliyun.guide import entry_of
 
 ROOT = Path(__file__).resolve().parents[2]
 READMES = ["README.rst", "README.zh-CN.rst"]
@@ -62,6 +63,25 @@ def script(name: str) -> Any:
 def test_the_guide_to_errors_is_what_its_script_writes() -> None:
     guide = script("make_errors").guide()
     assert guide == text_of("docs/errors.rst"), "run: python docs/make_errors.py"
+    index = script("make_errors").index()
+    assert index == text_of("certbot_dns_aliyun/guide.json"), "run: python docs/make_errors.py"
+
+
+def test_each_sentence_is_led_to_its_entry() -> None:
+    """With names filled in, and wrapped as Certbot does it."""
+    page = text_of("docs/errors.rst")
+    sections = re.split(r"\n\n((?:\.\. _[\w-]+:\n)+)\n", page)
+    checked = 0
+    for anchors, text in zip(sections[1::2], sections[2::2]):
+        said = text.partition("\n\n   ")[0]
+        sentences = re.findall(r"``(.+?)``", said, re.DOTALL)
+        codes = [code.replace("…", "Any") for code in sentences if " " not in code]
+        for sentence in [f"Why ({code}, request id 1)" for code in codes] or sentences:
+            filled = re.sub(r"<[^<>]+>", "x.example", sentence)
+            entry = entry_of("\n".join(textwrap.wrap(filled, 79)))
+            assert f".. _{entry}:" in anchors, f"{filled}: {entry}"
+            checked += 1
+    assert checked > 150
 
 
 def test_the_reference_is_what_its_script_writes() -> None:

@@ -14,8 +14,6 @@ from collections.abc import Iterator
 
 from certbot import errors
 
-from certbot_dns_aliyun.guide import entry_of
-
 logger = logging.getLogger(__name__)
 
 
@@ -52,6 +50,8 @@ class _Legible(logging.Handler):
 
 
 def _name_entry(text: str) -> None:
+    from certbot_dns_aliyun.guide import entry_of
+
     entry = entry_of(text)
     if entry:
         logger.debug("What comes next is explained by docs/errors.rst, entry %s", entry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from pathlib import Path
@@ -12,6 +13,11 @@ def entry_of(text: str) -> str | None:
 
     :returns: the fragment of its address on the page; None if there is no entry
     """
+    return next((entry for pattern, entry in _index() if pattern.search(text)), None)
+
+
+@functools.cache
+def _index() -> list[tuple[re.Pattern[str], str]]:
     # docs/make_errors.py writes it.
     index = Path(__file__).with_name("guide.json").read_text(encoding="ascii")
-    return next((entry for pattern, entry in json.loads(index) if re.search(pattern, text)), None)
+    return [(re.compile(pattern), entry) for pattern, entry in json.loads(index)]

@@ -106,7 +106,6 @@ class Follower:
     :param is_trusted: whether the user named it, so that it needs no proof to be a name server
     :param changed: called when what is known of it changes
     :ivar missing: the names that it has not been seen to serve since it last lacked them
-    :ivar seen_at: monotonic time at which it had been seen to serve everything, once
     :ivar seen_at: monotonic time at which it had been seen to serve everything
     :ivar is_complete: whether it serves everything, by a whole sample
     :ivar complete_at: since when, by the clock

@@ -243,18 +243,18 @@ class ZoneWatch:
 
     async def _is_served_everywhere(self) -> bool:
         self._choose_whom_to_ask_often()
-        complete = [f for f in self.followers if f.is_complete]
-        others = [
+        counted = [
             f
             for f in self.followers
-            if not (f.is_complete or f.is_out() or self._may_be_left_out(f))
+            if f.is_complete or not (f.is_out() or self._may_be_left_out(f))
         ]
-        if not complete or any(f.missing for f in others):
+        complete = [f for f in counted if f.is_complete]
+        if not complete or any(f.missing for f in counted):
             return False
-        seen_at = max(f.seen_at for f in [*complete, *others])
+        seen_at = max(f.seen_at for f in counted)
         good_from = max(seen_at - _OLDER, time.monotonic() - _TOO_OLD)
         await asyncio.gather(*(f.look_again() for f in complete if f.sampled_at < good_from))
-        return all(f.is_complete for f in [*complete, *others])
+        return all(f.is_complete for f in counted)
 
     def _may_be_left_out(self, follower: Follower) -> bool:
         """Tell whether a server of another provider has been waited for long enough."""

@@ -17,6 +17,16 @@ UPGRADE = "upgrade"
 NAMES = ("example.com", "*.example.com")
 
 
+def issues_and_renews(world: World) -> None:
+    issued = world.issue(*NAMES)
+    assert issued.ok, issued
+    first = world.certbot.certificate("example.com")
+    renewed = world.certbot.run("renew", "--force-renewal")
+    assert renewed.ok, renewed
+    assert world.certbot.certificate("example.com").serial_number != first.serial_number
+    assert world.certbot.names("example.com") == sorted(NAMES)
+
+
 @pytest.fixture(params=SUITES)
 def debian(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -48,12 +58,6 @@ def lives(
         monkeypatch.setenv("CERTBOT_VENVS", str(venvs))
         monkeypatch.delenv("CERTBOT", raising=False)
         world.certbot.env.update(environment)
-        issued = world.issue(*NAMES)
-        assert issued.ok, issued
-        first = world.certbot.certificate("example.com")
-        renewed = world.certbot.run("renew", "--force-renewal")
-        assert renewed.ok, renewed
-        assert world.certbot.certificate("example.com").serial_number != first.serial_number
-        assert world.certbot.names("example.com") == sorted(NAMES)
+        issues_and_renews(world)
 
     return live

@@ -12,7 +12,7 @@ from typing import Callable
 import pytest
 
 from tests.distributions import image
-from tests.distributions.conftest import NAMES
+from tests.distributions.conftest import issues_and_renews
 from tests.distributions.image import Buildah
 from tests.end_to_end.moments import clean_up_by_the_next_run, journals, while_waiting
 from tests.world import World
@@ -64,13 +64,7 @@ def test_it_has_the_plugin_and_nothing_that_only_building_it_needs(
 
 def test_it_issues_and_renews(in_containers: World) -> None:
     world = in_containers
-    issued = world.issue(*NAMES)
-    assert issued.ok, issued
-    first = world.certbot.certificate("example.com")
-    renewed = world.certbot.run("renew", "--force-renewal")
-    assert renewed.ok, renewed
-    assert world.certbot.certificate("example.com").serial_number != first.serial_number
-    assert world.certbot.names("example.com") == sorted(NAMES)
+    issues_and_renews(world)
     assert not world.certbot.work_dir.exists()
 
 

@@ -15,7 +15,7 @@ from typing import Any, Callable
 import pytest
 import yaml
 
-from tests.distributions.conftest import NAMES
+from tests.distributions.conftest import issues_and_renews
 from tests.distributions.debian import BUILD, CHECKOUT
 from tests.world import World
 
@@ -77,10 +77,4 @@ def test_a_certbot_that_is_connected_to_it_issues_and_renews(
     world.certbot.venv = PLAIN
     assert "dns-aliyun" not in world.certbot.run("plugins").text
     world.certbot.env["CERTBOT_PLUGIN_PATH"] = str(packages)
-    issued = world.issue(*NAMES)
-    assert issued.ok, issued
-    first = world.certbot.certificate("example.com")
-    renewed = world.certbot.run("renew", "--force-renewal")
-    assert renewed.ok, renewed
-    assert world.certbot.certificate("example.com").serial_number != first.serial_number
-    assert world.certbot.names("example.com") == sorted(NAMES)
+    issues_and_renews(world)

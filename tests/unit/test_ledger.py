@@ -345,6 +345,16 @@ def test_an_add_given_up_in_doubt_is_looked_for_twice_and_removed(
     assert looks == ["DescribeDomainRecords"] * 2 + ["DeleteDomainRecord"]
 
 
+def nothing_is_left_in_the_end(api: FakeApi, ledger: Ledger, folder: Path) -> None:
+    """Once the record is removed, and all calls that come late have come."""
+    assert ledger.remove(NAME, VALUE, RetryBudget()) is None
+    assert ledger.close() == []
+    api.clock.sleep(60)
+    api.carry_out_what_is_due()
+    assert [api.values(zone) for zone in api.zones] == [[] for _ in api.zones]
+    assert journals(folder) == []
+
+
 @pytest.mark.parametrize("after", [10.5, 14.0, 19.0])
 @pytest.mark.parametrize("then", ["done again", "given up", "refused"])
 def test_an_add_that_is_carried_out_after_its_record_is_gone_leaves_nothing(
@@ -358,12 +368,7 @@ def test_an_add_that_is_carried_out_after_its_record_is_gone_leaves_nothing(
         api.faults.append(Fault(lambda: error("Forbidden.RAM", 403), action="AddDomainRecord"))
     with contextlib.suppress(errors.PluginError):  # 10.5 s after, it has been found by then
         ledger.add(NAME, VALUE, RetryBudget(patience=0.01 if then == "given up" else 120.0))
-    assert ledger.remove(NAME, VALUE, RetryBudget()) is None
-    assert ledger.close() == []
-    api.clock.sleep(60)
-    api.carry_out_what_is_due()
-    assert api.values("example.com") == []
-    assert journals(tmp_path) == []
+    nothing_is_left_in_the_end(api, ledger, tmp_path)
 
 
 def test_an_add_that_is_carried_out_late_in_a_zone_passed_over_leaves_nothing(
@@ -375,13 +380,7 @@ def test_an_add_that_is_carried_out_late_in_a_zone_passed_over_leaves_nothing(
     api.faults.append(Fault(api.no_reply_but_done(15.0), action="AddDomainRecord"))
     api.faults.append(Fault(lambda: error("Forbidden.RAM", 403), action="AddDomainRecord"))
     assert ledger.add(NAME, VALUE, RetryBudget()) == "example.com"
-    assert ledger.remove(NAME, VALUE, RetryBudget()) is None
-    assert ledger.close() == []
-    api.clock.sleep(60)
-    api.carry_out_what_is_due()
-    assert api.values("www.example.com") == []
-    assert api.values("example.com") == []
-    assert journals(tmp_path) == []
+    nothing_is_left_in_the_end(api, ledger, tmp_path)
 
 
 def test_nobody_waits_for_what_has_been_found(api: FakeApi, ledger: Ledger) -> None:
@@ -400,12 +399,7 @@ def test_what_may_be_added_late_stands_until_then_and_the_key_need_not_list(
     ledger = make_ledger(tmp_path, lambda name: "example.com")
     api.faults.append(Fault(api.no_reply_but_done(16.0), action="AddDomainRecord"))
     ledger.add(NAME, VALUE, RetryBudget())
-    assert ledger.remove(NAME, VALUE, RetryBudget()) is None
-    assert ledger.close() == []
-    api.clock.sleep(60)
-    api.carry_out_what_is_due()
-    assert api.values("example.com") == []
-    assert journals(tmp_path) == []
+    nothing_is_left_in_the_end(api, ledger, tmp_path)
 
 
 def test_who_wants_an_end_waits_for_no_late_add_which_the_next_run_looks_for(

@@ -108,8 +108,17 @@ class Client:
         self._spellings: dict[str, str] = {}
         self._refused_adds: dict[str, AlidnsError] = {}
 
-    def add(self, zone: str, rr: str, value: str, budget: RetryBudget) -> Added:
+    def add(
+        self,
+        zone: str,
+        rr: str,
+        value: str,
+        budget: RetryBudget,
+        calling: Callable[[], None] = lambda: None,
+    ) -> Added:
         """Add a TXT record, unless it is there already.
+
+        :param calling: is called just before each try that may add it
 
         An error's ``maybe_done`` tells whether the record may stand in the zone all the same, and
         ``maybe_late`` whether it may yet come to stand there.
@@ -123,14 +132,14 @@ class Client:
                 record_id = self.find(zone, rr, value, budget)
                 if record_id:
                     return Added(record_id, ours=True, may_come_again=unanswered > 1)
+            rr_now = written_rr
+
+            def request(spelled: str) -> Any:
+                calling()
+                return requests.add_record(spelled, rr_now, value)
+
             try:
-                rr_now = written_rr
-                reply = self._write(
-                    zone,
-                    lambda spelled: requests.add_record(spelled, rr_now, value),
-                    budget,
-                    is_add=True,
-                )
+                reply = self._write(zone, request, budget, is_add=True)
             except AlidnsError as error:
                 # Which form an RR with international labels must have is documented nowhere.
                 if error.code == "SubDomainInvalid.RR" and written_rr != to_unicode(rr):

@@ -25,6 +25,8 @@ from certbot_dns_aliyun.records.folder import Folder, UntrustedError
 
 logger = logging.getLogger(__name__)
 
+#: Seconds after which a call that was under way has surely ended, one way or the other.
+UNDER_WAY = 20.0
 #: More journals than runs that were killed and not seen to since; the others wait for their turn.
 _MOST = 100
 #: Far more than the lines of the largest order; a larger file is none of ours.
@@ -50,12 +52,14 @@ class Known:
     :ivar zone_is_known: whether public DNS named the zone, or the record was added; else there may
         be no such zone
     :ivar record_id: the record's id, if it was told
+    :ivar may_come_again: whether a call may be under way that adds it, or adds it once more
     :ivar tellings: how often the user was told that it may be left
     """
 
     owner: str = ""
     zone_is_known: bool = True
     record_id: str | None = None
+    may_come_again: bool = True
     tellings: int = 0
 
 
@@ -66,12 +70,12 @@ class Journal:
 
     :param folder: where it lies
     :param name: the name of the file; made when there is something to write
-    :ivar age: seconds since it was last written to, if it is that of an earlier run
+    :ivar age: seconds since the last line, or call that adds a record, of an earlier run
     """
 
     def __init__(self, folder: Folder, name: str) -> None:
         self.path = folder.path / name
-        self.age = 0.0
+        self.age = self._settled_at = 0.0
         self._folder = folder
         self._is_damaged = False
         self._lock = threading.Lock()
@@ -125,11 +129,20 @@ class Journal:
             self._open.update((key, Known(keys[key], zone_is_known)) for key in new)
             self._write("add" if zone_is_known else "try", new, sync=True)
 
-    def added(self, key: RecordKey, record_id: str | None) -> None:
-        """Note the id of a record that was added."""
+    def calling(self) -> None:
+        """Note the time, now that a call is made that adds a record."""
+        with self._lock:
+            self._stamp()
+
+    def added(self, key: RecordKey, record_id: str | None, may_come_again: bool = False) -> None:
+        """Note the id of a record that was added.
+
+        :param may_come_again: whether a call that got no reply may add it once more
+        """
         with self._lock:
             known = self._open.setdefault(key, Known())
             known.record_id, known.zone_is_known = record_id, True
+            known.may_come_again = may_come_again or record_id is None
             self._write("added", [key])
 
     def gone(self, key: RecordKey) -> None:
@@ -148,6 +161,10 @@ class Journal:
     def is_of(self, known: Known, owner: str) -> bool:
         """Tell whether it was surely this account that was to add a record of an earlier run."""
         return bool(owner) and known.owner == self._folder.mark(owner.encode())
+
+    def until_settled(self, known: Known) -> float:
+        """Give the seconds in which a call of an earlier run may still add a record (once more)."""
+        return self._settled_at - time.monotonic() if known.may_come_again else 0.0
 
     @property
     def open_records(self) -> dict[RecordKey, Known]:
@@ -191,6 +208,7 @@ class Journal:
             text = b"".join(self._marked(event, key) for key in keys)
             if os.write(self._file, text) < len(text):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._stamp()
             if sync:
                 os.fsync(self._file)
             if is_new:
@@ -212,6 +230,12 @@ class Journal:
                 error,
             )
 
+    def _stamp(self) -> None:
+        """Set the file's time by this machine's clock, as a file server may have another."""
+        if self._file is not None and self._writable:
+            with contextlib.suppress(OSError):
+                os.utime(self._file, (time.time(), time.time()))
+
     def _marked(self, event: str, key: RecordKey) -> bytes:
         known = self._open[key]
         entry: dict[str, object] = {event: [key.zone, key.rr, key.value]}
@@ -219,6 +243,7 @@ class Journal:
             entry["owner"] = self._folder.mark(known.owner.encode()) if known.owner else ""
         elif event == "added":
             entry["id"] = known.record_id
+            entry["again"] = known.may_come_again
         text = json.dumps(entry).encode()
         return text + b" " + self._folder.mark(text).encode() + b"\n"
 
@@ -255,6 +280,7 @@ class Journal:
 
     def _read(self, file: int) -> bytes:
         self.age = time.time() - os.fstat(file).st_mtime
+        self._settled_at = time.monotonic() + UNDER_WAY - abs(self.age)
         content = os.read(file, _SIZE_LIMIT)
         for text in content.split(b"\n"):
             if text:
@@ -287,6 +313,7 @@ class Journal:
             known.owner, known.zone_is_known = owner, event == "add"
         elif event == "added":
             known.record_id, known.zone_is_known = record_id, True
+            known.may_come_again = entry.get("again") is not False
         else:
             known.tellings += 1
 

@@ -27,7 +27,7 @@ from certbot_dns_aliyun.propagation.esa import refuse_esa
 from certbot_dns_aliyun.propagation.public_dns import Served
 from certbot_dns_aliyun.propagation.target import Use, is_meant, listed_use
 from certbot_dns_aliyun.records.folder import Folder
-from certbot_dns_aliyun.records.journal import Journal, RecordKey
+from certbot_dns_aliyun.records.journal import UNDER_WAY, Journal, RecordKey
 from certbot_dns_aliyun.records.recovery import Recovery
 from certbot_dns_aliyun.records.rule import Rule
 from certbot_dns_aliyun.records.words import by_hand, cannot_list
@@ -36,8 +36,6 @@ from certbot_dns_aliyun.retrying import RetryBudget
 
 logger = logging.getLogger(__name__)
 
-#: Seconds after which a call that was under way has surely ended, one way or the other.
-_UNDER_WAY = 20.0
 _LISTING = "DescribeDomainRecords"
 #: Refusals that are no wonder where a CNAME leads elsewhere.
 _OF_ANOTHER_PLACE = frozenset({Verdict.NOT_HERE, Verdict.DENIED, Verdict.CONFLICT})
@@ -285,7 +283,7 @@ class Ledger:
                 self._note_adding([entry.key], zone_is_known=zone == guess)
                 self._planned.discard(entry.key)
                 client = self._clients.client_for(zone)
-                added = client.add(zone, entry.rr, entry.value, budget)
+                added = client.add(zone, entry.rr, entry.value, budget, self._journal.calling)
             except AlidnsError as error:
                 # What the key may not touch may be no zone at all, unless public DNS says it is.
                 may_be_none = error.verdict is Verdict.NOT_HERE or (
@@ -312,7 +310,7 @@ class Ledger:
             entry.record_id = added.record_id
             entry.state = State.OURS if added.ours else State.PREEXISTING
             if added.ours:
-                self._journal.added(entry.key, added.record_id)
+                self._journal.added(entry.key, added.record_id, added.may_come_again)
             else:
                 self._journal.gone(entry.key)
             logger.debug("TXT record %s in zone %s: %s", entry.name, zone, entry.state.value)
@@ -391,7 +389,7 @@ class Ledger:
 
     def _remove(self, entry: Entry, budget: RetryBudget) -> str | None:
         if not entry.added.done():
-            wait([entry.added], _UNDER_WAY)
+            wait([entry.added], UNDER_WAY)
             if not entry.added.done():
                 entry.state = State.UNCLEAR
         if entry.state in (State.NOT_THERE, State.PREEXISTING):

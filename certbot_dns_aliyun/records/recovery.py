@@ -23,10 +23,6 @@ logger = logging.getLogger(__name__)
 
 #: Seconds that the certificate of today waits for the records of yesterday, at most.
 _LONGEST = 60.0
-#: Seconds after which a call that was under way when its run was killed has surely ended.
-_UNDER_WAY = 20.0
-#: Seconds at the least between two looks for such a record.
-_SECOND_LOOK = 2.0
 #: How often the user is told of a record that stays; later runs go on trying.
 _TELLINGS = 2
 #: Seconds, 90 days, after which all lineages have had their turn, with all access keys.
@@ -59,28 +55,20 @@ class Recovery:
     def go_through(self, folder: Folder) -> None:
         """Remove what the journals in a folder list, and tell what became of it."""
         for journal in Journal.abandoned(folder):
-            under_way = []
-            for key, known in journal.open_records.items():
-                if not self._see_to(journal, key, known):
-                    under_way.append((key, known))
-            if under_way:
-                self._budget.sleep(max(_SECOND_LOOK, _UNDER_WAY - abs(journal.age)))
-            for key, known in under_way:
-                self._see_to(journal, key, known, again=True)
+            records = journal.open_records.items()
+            for key, known in sorted(records, key=lambda each: each[1].may_come_again):
+                self._see_to(journal, key, known)
             for key, known in journal.open_records.items():
                 if known.tellings >= _TELLINGS and journal.age > _FORGOTTEN:
                     journal.gone(key)
             journal.close()
         self._tell()
 
-    def _see_to(self, journal: Journal, key: RecordKey, known: Known, again: bool = False) -> bool:
-        """Remove one record, or say why not.
-
-        :returns: False if it is to be looked for again: its adding may still be under way
-        """
+    def _see_to(self, journal: Journal, key: RecordKey, known: Known) -> None:
+        """Remove one record, or say why not."""
         if key.zone in self._in_vain or self._has_to_end():
             self._postponed += 1
-            return True
+            return
         name = full_name(key.rr, key.zone)
         what = f"The TXT record {name} = {key.value} of an earlier run"
         try:
@@ -96,19 +84,15 @@ class Recovery:
                 self._in_vain.add(key.zone)
             elif error.verdict in _OF_THE_ZONE:
                 self._refused[key.zone] = error
-            return True
+            return
         if was_there is None:
             why = cannot_list(key.zone)
             self._warn(journal, key, known, f"{what} may be left: {why}.")
-            return True
-        may_come = not (was_there or known.record_id) and abs(journal.age) < _UNDER_WAY
-        if may_come and not again:
-            return False
+            return
         if was_there:
             self._removed.append(name)
             logger.info("%s is removed", what)
         journal.gone(key)
-        return True
 
     def _has_to_end(self) -> bool:
         return self._budget.called_off or time.monotonic() >= self._until
@@ -120,6 +104,8 @@ class Recovery:
         """
         if key.zone in self._refused:
             raise self._refused[key.zone]
+        # As long as it stands, no late call can add it once more.
+        self._budget.sleep(journal.until_settled(known))
         client = self._clients.client_for(key.zone)
         found = client.find(key.zone, key.rr, key.value, self._budget)
         if client.may_list(key.zone):

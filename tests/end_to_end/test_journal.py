@@ -8,6 +8,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,6 +58,8 @@ def test_it_is_there_before_the_record_and_gone_with_it(world: World) -> None:
 def test_a_torn_end_costs_no_more_than_itself(world: World, missing: int) -> None:
     journal = killed(world)
     os.truncate(journal, journal.stat().st_size - missing)
+    a_minute_ago = time.time() - 60
+    os.utime(journal, (a_minute_ago, a_minute_ago))
     outcome = clean_up_by_the_next_run(world, set_aside=1)
     assert outcome.text.count(str(journal)) == 1, str(outcome)
     again = world.issue("again.example.com")

@@ -31,7 +31,7 @@ from certbot_dns_aliyun import https
 from certbot_dns_aliyun import run as run_module
 from certbot_dns_aliyun.alidns import client, pace
 from certbot_dns_aliyun.names import to_unicode
-from certbot_dns_aliyun.records import ledger, recovery
+from certbot_dns_aliyun.records import journal, ledger, recovery
 from certbot_dns_aliyun.records.folder import Folder
 from certbot_dns_aliyun.records.journal import Journal
 from certbot_dns_aliyun.run import Challenge
@@ -262,10 +262,10 @@ class Course(RuleBasedStateMachine):
         assert self.world.records.lost() == []
         hosted = {*ZONES, OTHER_ZONE}
         for config_dir in self.config_dirs:
-            for journal in Journal.abandoned(Folder(str(config_dir))):
+            for left in Journal.abandoned(Folder(str(config_dir))):
                 # What a run killed while it tried a zone cannot know: that it is none.
-                assert [key for key in journal.open_records if to_unicode(key.zone) in hosted] == []
-                journal.close()
+                assert [key for key in left.open_records if to_unicode(key.zone) in hosted] == []
+                left.close()
         self.world.scan.check(self.log.text)
 
     # How it happens
@@ -359,8 +359,7 @@ def hurried(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (ledger, "_LATE", 0.001),
         (ledger, "Journal", Process.Journal),
         (recovery, "Journal", Process.Journal),
-        (recovery, "_SECOND_LOOK", 0.001),
-        (recovery, "_UNDER_WAY", 0.001),
+        (journal, "UNDER_WAY", 0.001),
         (display_util, "notify", lambda text: None),
         (run_module, "PublicDns", NoDns),
         (run_module, "RetryBudget", Process.budget),
@@ -401,6 +400,6 @@ def test_any_course_ends_well(
         ),
     )
     # The world keeps some threads of its own.
-    assert not [each.name for each in threading.enumerate() if each.name.startswith(THREADS)]
+    assert not [each.name for each in threading.enumerate() if THREADS.fullmatch(each.name)]
     done = ", ".join(f"{number} {what}" for what, number in figures.items())
     record_property("figure", f"Any course, --hypothesis-seed={drawn_with}: {done}")

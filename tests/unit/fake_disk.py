@@ -147,6 +147,9 @@ class FakeDisk:
         else:
             node.kept = dict(node.names)
 
+    def utime(self, file: int, times: tuple[float, float]) -> None:
+        """When the disk gets to know that makes no difference to what it keeps."""
+
     def fstat(self, file: int) -> Any:
         return self._stat(self._open[file])
 

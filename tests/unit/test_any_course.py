@@ -172,7 +172,6 @@ class AnyCourse(RuleBasedStateMachine):
         assert self.ledger
         kill(self.ledger._journal)
         self.ledger = None
-        self.carry_out_what_is_coming()
 
     @rule(fault=faults, times=st.integers(1, 4))
     def something_goes_wrong(self, fault: Fault, times: int) -> None:
@@ -287,12 +286,6 @@ class AnyCourse(RuleBasedStateMachine):
             for journal in [ledger._journal, *self.taken_over]:
                 kill(journal)
             self.ledger = None
-            self.carry_out_what_is_coming()
-
-    def carry_out_what_is_coming(self) -> None:
-        """The journal knows of no call that got no reply, so the next run waits for none."""
-        self.clock.sleep(20)
-        self.api.carry_out_what_is_due()
 
 
 @contextlib.contextmanager

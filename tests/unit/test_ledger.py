@@ -527,7 +527,7 @@ def refusal_of(ledger: Ledger, budget: RetryBudget) -> None:
 def test_an_add_that_never_ends_does_not_hold_up_removing(
     api: FakeApi, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger_module, "_UNDER_WAY", 0.05)
+    monkeypatch.setattr(ledger_module, "UNDER_WAY", 0.05)
     ledger.add(NAME, VALUE, RetryBudget())
     entry = ledger._entries[NAME, VALUE]
     entry.added, entry.record_id = type(entry.added)(), None

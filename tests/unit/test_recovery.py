@@ -15,13 +15,14 @@ from certbot_dns_aliyun.credentials.settings import Account, Settings
 from certbot_dns_aliyun.propagation.delegation import Place
 from certbot_dns_aliyun.records.ledger import Ledger
 from certbot_dns_aliyun.retrying import RetryBudget
-from tests.unit.fake_api import KEY_ID, SECRET, FakeApi, Fault, carried_out_later, error, lost
+from tests.unit.fake_api import KEY_ID, SECRET, FakeApi, Fault, error, lost, no_connection
 from tests.unit.parts import digest, journals, kill, make_ledger
 
 NAME, VALUE = "_acme-challenge.example.com", digest("ours")
 
 
 OTHER_KEY = "LTAI5tOfAnotherAccount"
+ADD = "AddDomainRecord"
 NO_ZONE = ["IncorrectDomainUser", "InvalidDomainName.NoExist", "Forbidden.RAM"]
 
 
@@ -323,27 +324,11 @@ def test_nothing_is_told_where_nothing_was(
     assert notified == []
 
 
+@pytest.mark.parametrize("comes_in", [0.1, 14.0, 19.9])
 def test_an_add_that_the_api_carries_out_after_the_kill_is_found(
-    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    api: FakeApi, tmp_path: Path, comes_in: float
 ) -> None:
     """A container that is killed is started again at once."""
-    monkeypatch.setattr(api.clock, "time", time.time)
-    ledger = make_ledger(tmp_path, in_dns)
-    ledger.plan([(NAME, VALUE)])
-    kill(ledger._journal)
-    calls = carried_out_later(api, lambda: api.add("example.com", "_acme-challenge", VALUE))
-    recover(tmp_path)
-    assert calls == ["DescribeDomainRecords"] * 2 + ["DeleteDomainRecord"]
-    assert api.values("example.com") == []
-    assert journals(tmp_path) == []
-
-
-@pytest.mark.parametrize(("ago", "comes_in"), [(0.0, 14.0), (19.0, 1.8)])
-def test_a_run_killed_seconds_ago_is_looked_after_until_its_calls_have_ended(
-    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ago: float, comes_in: float
-) -> None:
-    now = time.time() + ago
-    monkeypatch.setattr(api.clock, "time", lambda: now + api.clock.elapsed)
     ledger = make_ledger(tmp_path, in_dns)
     ledger.plan([(NAME, VALUE)])
     kill(ledger._journal)
@@ -353,6 +338,52 @@ def test_a_run_killed_seconds_ago_is_looked_after_until_its_calls_have_ended(
     assert api.values("example.com") == []
     assert not api.coming
     assert journals(tmp_path) == []
+
+
+@pytest.mark.parametrize("may_list", [True, False])
+@pytest.mark.parametrize("is_told_its_id", [True, False])
+def test_what_a_late_call_could_add_once_more_stands_until_it_cannot(
+    api: FakeApi, tmp_path: Path, is_told_its_id: bool, may_list: bool
+) -> None:
+    """The first call gets no reply, the second makes the record, and the run is killed."""
+    ledger = make_ledger(tmp_path, in_dns)
+    api.may_list = may_list
+    api.faults.append(Fault(api.no_reply_but_done(15.0), action=ADD))
+    if is_told_its_id:
+        ledger.add(NAME, VALUE, RetryBudget())
+    else:
+        api.faults.append(Fault(Killed, acted=True, action=ADD))
+        with pytest.raises(Killed):
+            ledger.add(NAME, VALUE, RetryBudget())
+    kill(ledger._journal)
+    assert api.values("example.com") == [VALUE]
+    assert api.coming
+    recover(tmp_path)
+    api.clock.sleep(30)
+    api.carry_out_what_is_due()
+    assert api.values("example.com") == ([] if may_list or is_told_its_id else [VALUE])
+
+
+def test_it_is_the_last_call_that_counts(api: FakeApi, tmp_path: Path) -> None:
+    """A run that has repeated a call for a minute has written nothing meanwhile."""
+    ledger = make_ledger(tmp_path, in_dns)
+    api.faults += [Fault(no_connection, action=ADD)] * 10
+    api.faults.append(Fault(api.no_reply_but_done(19.0), action=ADD))
+    api.faults.append(Fault(Killed, action="DescribeDomainRecords"))
+    with pytest.raises(Killed):
+        ledger.add(NAME, VALUE, RetryBudget())
+    assert api.clock.elapsed > 60
+    kill(ledger._journal)
+    recover(tmp_path)
+    assert not api.coming
+    assert api.values("example.com") == []
+
+
+def test_nothing_is_waited_for_where_all_calls_have_ended(api: FakeApi, tmp_path: Path) -> None:
+    killed_run(tmp_path)
+    recover(tmp_path)
+    assert api.values("example.com") == []
+    assert api.clock.elapsed < 1
 
 
 def test_many_records_of_a_slow_api_do_not_hold_up_the_run(

@@ -67,6 +67,9 @@ DEVELOPMENT = [
     "types-requests",
 ]
 
+# Alone on its line, in the shape that the scripts of Certbot's snaps look for, and ours.
+version = "3.0.0rc1"
+
 SITE = "https://certbot-dns-aliyun.readthedocs.io/en/latest"
 
 
@@ -81,7 +84,7 @@ def readme() -> str:
 
 setup(
     name="certbot-dns-aliyun",
-    version="3.0.0.dev0",
+    version=version,
     description="Alibaba Cloud DNS (Alidns) authenticator for Certbot: dns-01, wildcards included",
     long_description=readme(),
     long_description_content_type="text/x-rst",

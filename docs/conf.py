@@ -22,7 +22,9 @@ sys.path.insert(0, str(ROOT / "docs"))
 
 project = "certbot-dns-aliyun"
 author = "the certbot-dns-aliyun maintainers"
-release = re.search(r'version="(.*)"', (ROOT / "setup.py").read_text(encoding="utf-8"))[1]  # type: ignore[index]
+release = re.search(
+    r'^version = "(.*)"', (ROOT / "setup.py").read_text(encoding="utf-8"), re.MULTILINE
+)[1]  # type: ignore[index]
 version = release
 
 extensions = ["sphinx_copybutton", "site_search"]

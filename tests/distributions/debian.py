@@ -173,7 +173,7 @@ class Debian:
         words = ["/usr/bin/python3", "-m", "pip", "install", "--no-index", "--find-links", found]
         if self.suite not in OLD_PIP:
             words.append("--break-system-packages")
-        self.run(*words, "certbot-dns-aliyun>=3.0.0.dev0")
+        self.run(*words, "certbot-dns-aliyun>=3.0.0rc1")
 
     def pip_install_apart(self) -> str:
         """Install it into a folder that only CERTBOT_PLUGIN_PATH names, as a snap is one."""

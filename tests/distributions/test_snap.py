@@ -61,7 +61,7 @@ def test_it_has_the_version_and_nothing_that_certbots_snap_has_of_its_own(
     recipe: dict[str, Any], packages: Path
 ) -> None:
     setup = (CHECKOUT / "setup.py").read_text()
-    assert f'version="{(SNAP / "version").read_text()}"' in setup
+    assert f'version = "{(SNAP / "version").read_text()}"\n' in setup
     (place,) = recipe["slots"]["certbot"]["read"]
     here = f"$SNAP/{packages.relative_to(SNAP / 'prime')}"
     assert re.sub(r"python3\.\d+", "", place) == re.sub(r"python3\.\d+", "", here)

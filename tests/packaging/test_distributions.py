@@ -90,6 +90,15 @@ def test_the_licence_and_the_oldest_python_are_stated(
     assert any(name.endswith("LICENSE.txt") for name in wheel)
 
 
+def test_the_version_is_where_scripts_look_for_it_and_the_changes_have_its_date(
+    metadata: Message,
+) -> None:
+    version = metadata["Version"]
+    assert f'\nversion = "{version}"\n' in (CHECKOUT / "setup.py").read_text()
+    changes = (CHECKOUT / "CHANGELOG.rst").read_text()
+    assert re.search(rf"^{re.escape(version)} \(20\d\d-\d\d-\d\d\)$", changes, re.MULTILINE)
+
+
 def test_the_source_distribution_brings_its_tests_and_their_tools() -> None:
     with tarfile.open(only("*.tar.gz")) as archive:
         names = {name.split("/", 1)[-1] for name in archive.getnames()}

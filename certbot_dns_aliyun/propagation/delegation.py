@@ -7,18 +7,17 @@ resolver names none (a zone delegated minutes ago), from the top-level domain's 
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import dns.rdatatype
 
-from certbot_dns_aliyun.names import LONGEST_NAME, is_plain, is_within
+from certbot_dns_aliyun.names import is_plain, is_within
 from certbot_dns_aliyun.propagation.discovery import Discovery
 from certbot_dns_aliyun.propagation.inquiry import UnreadError, first_useful, over_tcp
 from certbot_dns_aliyun.propagation.listing import listed
 from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply
-from certbot_dns_aliyun.propagation.target import Use, read_use
+from certbot_dns_aliyun.propagation.target import Use, beside, read_use
 
 logger = logging.getLogger(__name__)
 
@@ -272,12 +271,11 @@ async def _is_from_wildcard(
     discovery: Discovery, zone: str, servers: list[NameServer], name: str, target: str
 ) -> bool:
     """Tell whether a CNAME answers for a name beside this one that cannot exist (RFC 4592, 2.2)."""
-    above = name.partition(".")[2]
-    if not is_within(above, zone):
+    sibling = beside(name)
+    if not is_within(sibling, zone):
         return False
-    label = secrets.token_hex(8)[: LONGEST_NAME - len(above) - 1]
     try:
-        reply = await first_useful(discovery, zone, servers, f"{label}.{above}")
+        reply = await first_useful(discovery, zone, servers, sibling)
     except UnreadError:
         return False
     return reply.alias_of == target

@@ -115,7 +115,7 @@ def _is_scope(text: str) -> bool:
     if text.isascii() and text.isdigit():
         return 0 < int(text[:12]) < 2**32
     try:
-        return socket.if_nametoindex(text) > 0
+        return bool(socket.if_nametoindex(text))
     except (OSError, ValueError):
         return False
 
@@ -126,4 +126,4 @@ def _number(options: list[str], name: str, default: int, most: int) -> int:
     if not given:
         return default
     number = _NUMBER.match(given[-1])
-    return min(max(int(number[1]) if number else 0, 1), most)
+    return min(max(int(number[1]) if number else 1, 1), most)

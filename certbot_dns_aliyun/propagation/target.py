@@ -68,6 +68,12 @@ async def read_use(
         return Use(unread=f"the name servers of {zone} did not tell within {_PATIENCE:.0f} seconds")
 
 
+def beside(name: str) -> str:
+    """Give a name beside this one that nobody has."""
+    above = name.partition(".")[2]
+    return f"{secrets.token_hex(8)[: LONGEST_NAME - len(above) - 1]}.{above}"
+
+
 def listed_use(zone: str, name: str, records: Iterable[tuple[str, str, str]]) -> Use:
     """Tell what a name is used for from all records of its zone: owner, type and value of each."""
     at: dict[str, set[str]] = {}
@@ -110,11 +116,9 @@ class _Asker:
 
         :raises UnreadError: if nobody tells
         """
-        above = name.partition(".")[2]
-        if name == self.zone or not is_within(above, self.zone):
+        sibling = beside(name)
+        if not is_within(sibling, self.zone):
             return frozenset()
-        label = secrets.token_hex(8)[: LONGEST_NAME - len(above) - 1]
-        sibling = f"{label}.{above}"
         return await self.kinds(sibling, await self._ask(sibling, dns.rdatatype.TXT))
 
     async def _has(self, name: str, kind: dns.rdatatype.RdataType) -> bool:

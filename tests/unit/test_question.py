@@ -100,12 +100,15 @@ def test_a_cname_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_referral_is_told_with_its_glue(monkeypatch: pytest.MonkeyPatch) -> None:
     given = message(
         "QR",
-        authority="example.com. 600 IN NS ns1.alidns.com.\nexample.com. 600 IN NS ns2.example.com.",
-        additional="ns2.example.com. 600 IN A 192.0.2.7\nother.example. 600 IN A 192.0.2.8",
+        authority="example.com. 600 IN NS ns1.alidns.com.\n"
+        "example.com. 600 IN NS ns2.example.com.\n"
+        f"example.com. 600 IN DS 1 8 2 {'00' * 32}\ncom. 600 IN NS ns3.example.com.",
+        additional="ns2.example.com. 600 IN A 192.0.2.7\nns2.example.com. 600 IN AAAA 2001:db8::7\n"
+        "other.example. 600 IN A 192.0.2.8",
     )
     reply = answer(monkeypatch, given)
     assert (reply.outcome, reply.zone) == (Outcome.REFERRING, "example.com")
-    assert reply.servers == {"ns1.alidns.com": [], "ns2.example.com": ["192.0.2.7"]}
+    assert reply.servers == {"ns1.alidns.com": [], "ns2.example.com": ["192.0.2.7", "2001:db8::7"]}
 
 
 @pytest.mark.parametrize(

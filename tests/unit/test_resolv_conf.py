@@ -30,6 +30,8 @@ GOOD = "nameserver 192.0.2.9"
         ("nameserver 2001:db8::1%lo", "2001:db8::1"),
         ("nameserver fe80::1%lo", "fe80::1%lo"),
         ("nameserver fe80::1%1", "fe80::1%1"),
+        ("nameserver fe80::1%4294967295", "fe80::1%4294967295"),
+        ("nameserver fe80::1%4294967296", "fe80::1"),
         ("nameserver fe80::1%", "fe80::1"),
         ("nameserver fe80::1%no-such-link", "fe80::1"),
         ("nameserver fe80::1%0", "fe80::1"),

@@ -11,7 +11,7 @@ import pytest
 from certbot_dns_aliyun.propagation.delegation import Place, find_places
 from certbot_dns_aliyun.propagation.discovery import Discovery
 from certbot_dns_aliyun.propagation.target import Use, listed_use
-from tests.unit.fake_dns import Asked, Internet, lost, servfail, truncated, unreachable
+from tests.unit.fake_dns import Asked, Internet, lost, refused, servfail, truncated, unreachable
 from tests.unit.fake_time import Clock
 from tests.unit.test_delegation import make_internet
 
@@ -59,6 +59,17 @@ CASES: dict[str, tuple[dict[str, tuple[str, str]], str, Use]] = {
         {"*": ("A", "192.0.2.1")},
         "_acme-challenge.login",
         Use(("A",), is_wild=True, hides=f"login.{ZONE}"),
+    ),
+    "a wildcard below it": ({"*.shop": ("A", "192.0.2.1")}, "shop", Use()),
+    "meant, at a wildcard of a name": (
+        {"*.shop": ("A", "192.0.2.1")},
+        "_acme-challenge.shop",
+        Use(("A",), is_wild=True),
+    ),
+    "meant, at a wildcard CNAME of a name": (
+        {"*.shop": ("CNAME", "edge.example.net.")},
+        "_acme-challenge.shop",
+        Use(("CNAME",), is_wild=True),
     ),
     "meant, below a name": (
         {"*": ("A", "192.0.2.1"), "shop": ("A", "192.0.2.2")},
@@ -164,6 +175,25 @@ def test_a_use_that_nobody_tells_is_unknown(
     assert place.use
     assert "acme.example.net" in place.use.unread
     assert seconds < 15
+
+
+def test_a_use_that_is_refused_is_unknown_for_that_reason(
+    clock: Clock, internet: Internet, discovery: Discovery
+) -> None:
+    lead(internet, "shop", {"shop": ("TXT", DIGEST)})
+    internet.treat(SERVER, refused, kind="A")
+    place, _ = seconds_of(clock, discovery)
+    assert place.use == Use(unread=f"ns.{SERVER}.test refuses to answer (REFUSED)")
+
+
+def test_a_target_of_the_greatest_length_below_a_wildcard(
+    internet: Internet, discovery: Discovery
+) -> None:
+    labels = ["a" * 63, "b" * 63, "c" * 63]
+    target = ".".join([*labels, "d" * (252 - len(".".join([*labels, ZONE])))])
+    lead(internet, target, {"*": ("A", "192.0.2.1")})
+    assert len(full(target)) == 253
+    assert found(discovery).use == Use(("A",), is_wild=True)
 
 
 def forged(target: str) -> object:

@@ -145,9 +145,7 @@ def test_what_many_zones_lack_alike_is_one_warning(
     zones = [watched(clock, Server(), Server([after(9999)])) for _ in range(5)]
     for number, zone in enumerate(zones):
         zone.zone = f"zone{number}.example"
-    waiting(
-        clock, monkeypatch, *zones, watched(clock, Server([after(9999)]), Server()), seconds=600
-    )
+    waiting(clock, monkeypatch, *zones, watched(clock, Server([after(9999)]), Server()), seconds=60)
     alike, alone = (record.getMessage() for record in caplog.records)
     assert "zone0.example, zone1.example, zone2.example and 2 more zones" in alike
     assert alike.count("192.0.2.2") == 1

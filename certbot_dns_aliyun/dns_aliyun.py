@@ -100,7 +100,10 @@ class Authenticator(dns_common.DNSAuthenticator):
         return [achall.response(achall.account_key) for achall in achalls]
 
     def _answer(self, achalls: list[achallenges.AnnotatedChallenge]) -> None:
-        longest, blind = self._seconds("wait-limit"), self._seconds("propagation-seconds")
+        longest, blind = (
+            seconds_of(option, self.conf(option))
+            for option in ("wait-limit", "propagation-seconds")
+        )
         wait_for = self.conf("wait-for")
         self._setup_credentials()
         run = self._run = self._new_run()
@@ -202,13 +205,21 @@ class Authenticator(dns_common.DNSAuthenticator):
             allows_subset=self.config.allow_subset_of_names,
         )
 
-    def _seconds(self, option: str) -> int:
-        seconds: int = self.conf(option)
-        if not 0 <= seconds <= _DAY:
-            raise errors.PluginError(
-                f"--dns-aliyun-{option} must be between 0 and {_DAY} seconds, not {seconds}."
-            )
-        return seconds
+
+def seconds_of(option: str, value: int | str) -> int:
+    """Give the seconds that an option says.
+
+    :raises certbot.errors.PluginError: if it is no number, or out of bounds
+    """
+    try:
+        seconds = int(value)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds <= _DAY:
+        raise errors.PluginError(
+            f"--dns-aliyun-{option} must be between 0 and {_DAY} seconds, not {value}."
+        )
+    return seconds
 
 
 def _record(achall: achallenges.AnnotatedChallenge) -> tuple[str, str, str]:

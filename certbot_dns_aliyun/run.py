@@ -12,7 +12,6 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Callable
 
-from certbot import errors
 from certbot.display import util as display_util
 
 from certbot_dns_aliyun.background import Aside, concurrently
@@ -21,11 +20,9 @@ from certbot_dns_aliyun.journeys import JOURNEYS
 from certbot_dns_aliyun.names import is_plain, is_possible
 from certbot_dns_aliyun.propagation import words
 from certbot_dns_aliyun.propagation.delegation import BadChainError
-from certbot_dns_aliyun.propagation.discovery import parse_servers
 from certbot_dns_aliyun.propagation.esa import refuse_esa
 from certbot_dns_aliyun.propagation.live_line import LiveLine
 from certbot_dns_aliyun.propagation.public_dns import PublicDns
-from certbot_dns_aliyun.propagation.question import NameServer
 from certbot_dns_aliyun.propagation.wait import wait_until_served
 from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
 from certbot_dns_aliyun.refusals import OneNameError, go_on_without
@@ -72,13 +69,7 @@ class Run:
         insists: bool = False,
         allows_subset: bool = False,
     ) -> None:
-        self._dns = PublicDns(
-            _servers("resolvers", resolvers),
-            [
-                NameServer(address, address, port)
-                for address, port in _servers("name-servers", name_servers)
-            ],
-        )
+        self._dns = PublicDns.of_lists(resolvers, name_servers, options="dns-aliyun-")
         self._settings = settings
         self._config_dir = config_dir
         self._insists = insists or bool(name_servers)
@@ -320,13 +311,3 @@ def _refuse_impossible(domain: str, name: str) -> None:
             f"{domain} cannot be validated by DNS: no name at Alibaba Cloud DNS has other "
             "characters than letters, digits, hyphens and underscores."
         )
-
-
-def _servers(option: str, text: str) -> list[tuple[str, int]]:
-    try:
-        return parse_servers(text) if text else []
-    except ValueError as error:
-        raise errors.PluginError(
-            f"--dns-aliyun-{option}: {error} is not an address or a name that has one; "
-            "list them as in 192.0.2.1,192.0.2.2:5353."
-        ) from None

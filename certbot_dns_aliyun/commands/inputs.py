@@ -11,9 +11,7 @@ from certbot_dns_aliyun.credentials import settings as credentials
 from certbot_dns_aliyun.credentials.settings import Settings
 from certbot_dns_aliyun.dns01 import LABEL
 from certbot_dns_aliyun.names import is_domain, is_possible, normalize, to_ascii
-from certbot_dns_aliyun.propagation.discovery import parse_servers
 from certbot_dns_aliyun.propagation.public_dns import PublicDns
-from certbot_dns_aliyun.propagation.question import NameServer
 
 
 class UsageError(Exception):
@@ -63,18 +61,10 @@ def public_dns(resolvers: str | None, name_servers: str = "") -> PublicDns:
     :param name_servers: a list of those to ask for records; empty for each zone's own
     :raises UsageError: if one lists something else
     """
-    asked = [NameServer(host, host, port) for host, port in _servers("name-servers", name_servers)]
-    return PublicDns(_servers("resolvers", resolvers), asked)
-
-
-def _servers(option: str, text: str | None) -> list[tuple[str, int]]:
     try:
-        return parse_servers(text) if text else []
-    except ValueError as error:
-        raise UsageError(
-            f"--{option}: {error} is not an address or a name that has one; list them as in "
-            "192.0.2.1,192.0.2.2:5353."
-        ) from None
+        return PublicDns.of_lists(resolvers or "", name_servers)
+    except errors.PluginError as error:
+        raise UsageError(str(error)) from None
 
 
 def folder(given: str | None, kind: str) -> str:

@@ -7,17 +7,22 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from certbot import errors
+
 from certbot_dns_aliyun.commands import inputs, lineages
 from certbot_dns_aliyun.commands.findings import Findings, Report, Result
 from certbot_dns_aliyun.commands.lineages import Lineage, LineageError
-from certbot_dns_aliyun.dns_aliyun import DEFAULT_PROPAGATION_SECONDS, DEFAULT_WAIT_LIMIT
+from certbot_dns_aliyun.dns_aliyun import (
+    DEFAULT_PROPAGATION_SECONDS,
+    DEFAULT_WAIT_LIMIT,
+    seconds_of,
+)
 
 LETSENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 
 _PLUGIN = "dns-aliyun"
 #: What renewal files of 0.38.1 and older say.
 _LEGACY = "certbot-dns-aliyun:dns-aliyun"
-_DAY = 24 * 60 * 60
 
 
 @dataclass(frozen=True)
@@ -100,8 +105,9 @@ def of_lineage(options: argparse.Namespace, report: Report, name: str) -> Target
         _refuse_legacy(lineage)
         domains = lineage.domains()
         target = _target(options, findings, domains, lineage)
-    except (LineageError, FileNotFoundError) as error:
-        text = str(error) if isinstance(error, LineageError) else "Its renewal file is gone."
+    except (LineageError, errors.PluginError, FileNotFoundError) as error:
+        gone = isinstance(error, FileNotFoundError)
+        text = "Its renewal file is gone." if gone else str(error)
         findings.add("", "lineage", Result.PROBLEM, text, since)
         return None
     text = f"Certbot renews it for {', '.join(domains)}."
@@ -136,23 +142,11 @@ def _target(
         resolvers=option("resolvers", ""),
         name_servers=option("name_servers", ""),
         wait_for=option("wait_for", "all"),
-        wait_limit=_seconds("wait-limit", option("wait_limit", DEFAULT_WAIT_LIMIT)),
-        blind=_seconds(
+        wait_limit=seconds_of("wait-limit", option("wait_limit", DEFAULT_WAIT_LIMIT)),
+        blind=seconds_of(
             "propagation-seconds", option("propagation_seconds", DEFAULT_PROPAGATION_SECONDS)
         ),
         server=server,
         account=account,
         is_lineage=lineage is not None,
     )
-
-
-def _seconds(option: str, value: int | str) -> int:
-    try:
-        seconds = int(value)
-    except ValueError:
-        seconds = -1
-    if not 0 <= seconds <= _DAY:
-        raise LineageError(
-            f"--dns-aliyun-{option} must be between 0 and {_DAY} seconds, not {value}."
-        )
-    return seconds

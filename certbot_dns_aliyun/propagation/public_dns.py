@@ -11,6 +11,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Callable, TypeVar
 
+from certbot import errors
+
 from certbot_dns_aliyun.names import is_within
 from certbot_dns_aliyun.propagation.budget import Budget
 from certbot_dns_aliyun.propagation.delegation import (
@@ -19,7 +21,7 @@ from certbot_dns_aliyun.propagation.delegation import (
     place_by_resolver,
     public_zone,
 )
-from certbot_dns_aliyun.propagation.discovery import Discovery
+from certbot_dns_aliyun.propagation.discovery import Discovery, parse_servers
 from certbot_dns_aliyun.propagation.follower import Wanted
 from certbot_dns_aliyun.propagation.loop import Loop
 from certbot_dns_aliyun.propagation.question import NameServer
@@ -74,6 +76,19 @@ class PublicDns:
         self._budgets: dict[str, Budget] = {}
         self._has_told_of_silence = False
         self._public_zones: dict[str, Future[str | None]] = {}
+
+    @classmethod
+    def of_lists(cls, resolvers: str, name_servers: str, options: str = "") -> PublicDns:
+        """Make it for servers as a person lists them.
+
+        :param resolvers: empty for the machine's own
+        :param name_servers: empty for those found
+        :param options: what the names of the two options begin with
+        :raises certbot.errors.PluginError: if a list holds something else
+        """
+        of_resolvers = _servers(f"{options}resolvers", resolvers)
+        named = _servers(f"{options}name-servers", name_servers)
+        return cls(of_resolvers, [NameServer(host, host, port) for host, port in named])
 
     def close(self) -> None:
         """End all look-ups and the thread."""
@@ -284,3 +299,13 @@ class PublicDns:
 
 async def _run_all(watches: list[ZoneWatch]) -> None:
     await asyncio.gather(*(watch.run() for watch in watches))
+
+
+def _servers(option: str, text: str) -> list[tuple[str, int]]:
+    try:
+        return parse_servers(text) if text else []
+    except ValueError as error:
+        raise errors.PluginError(
+            f"--{option}: {error} is not an address or a name that has one; list them as in "
+            "192.0.2.1,192.0.2.2:5353."
+        ) from None

@@ -40,8 +40,9 @@ class Killed(BaseException):
 class NoDns:
     """Stands in for PublicDns: knows the zones of some names, and of none its servers."""
 
-    def __init__(self, *_: object) -> None:
-        pass
+    @classmethod
+    def of_lists(cls, *_: str, **__: str) -> NoDns:
+        return cls()
 
     def look_up(self, names: Iterable[str]) -> None:
         pass

@@ -10,9 +10,11 @@ import dns.message
 import dns.name
 import dns.rdatatype
 import pytest
+from certbot.errors import PluginError
 
 from certbot_dns_aliyun.propagation import resolv_conf
 from certbot_dns_aliyun.propagation.discovery import Discovery, parse_servers
+from certbot_dns_aliyun.propagation.public_dns import PublicDns
 from certbot_dns_aliyun.propagation.question import NameServer
 from tests.unit.fake_dns import Act, Internet, lost, servfail, unreachable
 from tests.unit.fake_time import Clock
@@ -167,6 +169,15 @@ def test_a_list_of_servers_is_read(text: str, servers: list[tuple[str, int]]) ->
 def test_what_is_no_list_of_servers_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011, its text is the caller's matter
         parse_servers(text)
+
+
+@pytest.mark.parametrize("lists", [("resolvers", "192.0.2.1:x", ""), ("name-servers", "", "..")])
+def test_a_list_that_is_none_is_refused_by_the_name_of_its_option(
+    lists: tuple[str, str, str],
+) -> None:
+    option, resolvers, servers = lists
+    with pytest.raises(PluginError, match=f"^--of-{option}: {resolvers or servers} is not"):
+        PublicDns.of_lists(resolvers, servers, options="of-")
 
 
 def name_servers(*addresses: str) -> dict[tuple[str, str], Given]:

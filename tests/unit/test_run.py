@@ -26,8 +26,12 @@ NAME = "_acme-challenge.example.com"
 class FakeDns:
     """Public DNS that says nothing."""
 
-    def __init__(self, *_: Any, **__: Any) -> None:
+    def __init__(self) -> None:
         self.is_closed = False
+
+    @classmethod
+    def of_lists(cls, *_: str, **__: str) -> FakeDns:
+        return cls()
 
     def look_up(self, names: Any) -> None:
         list(names)

@@ -143,7 +143,7 @@ nightly: ## the property tests and the fuzzing, many times over, other resolvers
 	$(call prepare,build/venv/dev build/certbot-$(NEWEST)/stamp)
 	@$(MAKE) --no-print-directory unit PYTHONS='$(EVERY)'
 	HYPOTHESIS_PROFILE=nightly $(PYTEST) -n $(WORKERS) --timeout 3600 \
-		tests/unit tests/end_to_end/test_properties.py
+		tests/unit tests/end_to_end/test_properties.py tests/end_to_end/test_vices_mixed.py
 	tools/install-missing $(PYTHON) $(RESOLVERS)
 	$(call prepare,build/bench/certbot-dns-aliyun/stamp)
 	$(PYTEST) -m nightly tests/end_to_end tests/packaging

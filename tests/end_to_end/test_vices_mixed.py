@@ -7,6 +7,7 @@ does wrong, what gets lost on the way to it, and how far behind it is.
 from __future__ import annotations
 
 import itertools
+import os
 import random
 import time
 from typing import Any
@@ -28,6 +29,8 @@ from tests.world.questions import Question, Said, Vice
 
 pytestmark = pytest.mark.newest
 
+#: Each takes some ten seconds.
+WAITS = 100 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 3
 LONGEST = 12.0
 SLOWEST = 3.0
 
@@ -107,7 +110,7 @@ def test_a_wait_ends_in_time_and_never_too_early(
     monkeypatch.setattr(display_util, "notify", said.append)
 
     @settings(
-        max_examples=max(3, settings.default.max_examples // 25),
+        max_examples=WAITS,
         suppress_health_check=list(HealthCheck),
         deadline=None,
     )

@@ -203,7 +203,7 @@ class Client:
                 if "Value" in record
             ]
         except AlidnsError as error:
-            raise error.with_(zone=zone, maybe_done=False) from None
+            raise error.with_(maybe_done=False) from None
 
     def delete(self, zone: str, record_id: str, budget: RetryBudget) -> bool:
         """Delete a record.
@@ -274,9 +274,9 @@ class Client:
             return self._gates.setdefault(zone, ZoneGate(self._share))
 
     def _share(self) -> int:
-        """Give the writes at once to one zone: more would only make others wait for connections."""
+        """Give the writes at once to a zone that has work: more would only take connections."""
         busy = sum(gate.has_work for gate in list(self._gates.values()))
-        return max(1, CONNECTIONS // max(1, busy))
+        return max(1, CONNECTIONS // busy)
 
     def _send_about(
         self, zone: str, request: Callable[[str], Any], budget: RetryBudget
@@ -382,7 +382,7 @@ def _records(reply: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _listed(record: dict[str, Any]) -> Listed | None:
     record_id, rr, value = _record_id(record), record.get("RR"), record.get("Value")
-    is_txt = str(record.get("Type", "")).upper() == "TXT"
+    is_txt = str(record.get("Type")).upper() == "TXT"
     if not (record_id and isinstance(rr, str) and isinstance(value, str) and is_txt):
         return None
     made, changed = (_seconds(record.get(f"{what}Timestamp")) for what in ("Create", "Update"))
@@ -409,7 +409,7 @@ def _owner(record: dict[str, Any], zone: str) -> str:
 def _is(record: dict[str, Any], rr: str, value: str) -> bool:
     listed_rr = str(record.get("RR", ""))
     return (
-        str(record.get("Type", "")).upper() == "TXT"
+        str(record.get("Type")).upper() == "TXT"
         and record.get("Value") == value
         and is_spelled(listed_rr, rr)
     )
@@ -417,5 +417,5 @@ def _is(record: dict[str, Any], rr: str, value: str) -> bool:
 
 def _record_id(reply: dict[str, Any]) -> str | None:
     """Give a record id: digits, which the API sends as a string."""
-    text = str(reply.get("RecordId", ""))
+    text = str(reply.get("RecordId"))
     return text if text.isascii() and text.isdigit() and len(text) <= 32 else None

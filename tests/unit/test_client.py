@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,9 @@ import requests
 
 from certbot_dns_aliyun.alidns.client import Added, Client
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
-from certbot_dns_aliyun.errors import AlidnsError, Verdict
+from certbot_dns_aliyun.errors import AlidnsError, NotCalled, Verdict
+from certbot_dns_aliyun.journeys import CONNECTIONS
+from certbot_dns_aliyun.names import is_plain
 from certbot_dns_aliyun.retrying import PATIENCE, RetryBudget
 from certbot_dns_aliyun.unanswered import Lost
 from tests.unit.fake_api import (
@@ -180,13 +183,15 @@ def test_a_lost_reply_and_then_no_zone_leave_no_doubt(api: FakeApi, client: Clie
 
 
 def test_waits_grow_and_are_drawn_at_random(api: FakeApi, client: Client) -> None:
-    api.faults.extend(Fault(lambda: error("LastOperationNotFinished")) for _ in range(6))
-    add(client)
-    times = [call.at for call in api.calls]
-    gaps = [after - before for before, after in zip(times, times[1:])]
-    for i, gap in enumerate(gaps):
-        assert 0.1 * 2**i <= gap <= 0.2 * 2**i + 0.1
-    assert len(set(gaps)) == len(gaps)
+    for number in range(5):
+        api.calls.clear()
+        api.faults.extend(Fault(lambda: error("LastOperationNotFinished")) for _ in range(6))
+        client.add(ZONE, RR, str(number), RetryBudget())
+        times = [call.at for call in api.calls]
+        gaps = [after - before - 0.05 for before, after in zip(times, times[1:])]
+        for i, gap in enumerate(gaps):
+            assert 0.1 * 2**i - 1e-6 <= gap <= 0.2 * 2**i + 1e-6
+        assert len(set(gaps)) == len(gaps)
 
 
 def test_the_wait_that_the_server_asks_for_is_kept(api: FakeApi, client: Client) -> None:
@@ -313,6 +318,7 @@ def test_who_takes_or_refuses_a_call_has_answered(api: FakeApi, client: Client, 
     """It is the zone, if any, that has not done what it was asked for; the API is not dead."""
     budget = RetryBudget(patience=30.0)
     budget.failed(AlidnsError(Lost.NO_REPLY, ADD, host=HOST, zone="example.org"))
+    budget.failed(AlidnsError(NotCalled.CREDENTIALS_NOT_YET, origin="the tests"))
     api.clock.sleep(29.0)
     if code:
         api.faults.extend([Fault(lambda: error(code))] * 100)
@@ -322,7 +328,7 @@ def test_who_takes_or_refuses_a_call_has_answered(api: FakeApi, client: Client, 
     else:
         add(client, budget)
     api.clock.sleep(2.0)
-    assert budget.given_up(HOST) is None
+    assert budget.given_up(HOST, "the tests") is None
 
 
 def test_a_zone_that_takes_a_write_is_busy_no_more(api: FakeApi, client: Client) -> None:
@@ -345,6 +351,8 @@ def test_deletes_that_follow_in_a_zone_that_stayed_busy_cost_no_call(
     with pytest.raises(AlidnsError) as caught:
         client.delete(ZONE, "2", budget)
     assert caught.value.verdict is Verdict.BUSY
+    with pytest.raises(AlidnsError):
+        client.find(ZONE, RR, VALUE, budget)
     assert len(api.calls) == calls
 
 
@@ -377,11 +385,12 @@ def test_a_zone_that_cannot_be_read_leaves_no_doubt_about_any_record(
     assert caught.value.action == LIST
 
 
-def test_a_record_without_an_rr_has_no_name(api: FakeApi, client: Client) -> None:
-    records = [{"Type": "A", "Value": "192.0.2.1"}, {"RR": "www", "Type": "A"}]
+def test_a_record_without_rr_and_type_has_neither(api: FakeApi, client: Client) -> None:
+    records = [{"Value": "192.0.2.1"}, {"RR": "www", "Type": "A"}]
     api.faults.append(Fault(lambda: reply(TotalCount=2, DomainRecords={"Record": records})))
-    ((_, kind, value),) = client.everything(ZONE, RetryBudget())
-    assert (kind, value) == ("A", "192.0.2.1")
+    ((name, kind, value),) = client.everything(ZONE, RetryBudget())
+    assert not is_plain(name)
+    assert (kind, value) == ("", "192.0.2.1")
 
 
 def test_a_refused_delete_names_the_zone(api: FakeApi, client: Client) -> None:
@@ -495,6 +504,7 @@ def test_a_key_that_runs_out_again_at_once_is_an_error(api: FakeApi) -> None:
     with pytest.raises(AlidnsError) as caught:
         add(Client(Renewable(9), "h"))
     assert caught.value.verdict is Verdict.RENEW
+    assert caught.value.host == "h"
     assert len(api.calls) == 2
 
 
@@ -523,14 +533,26 @@ def test_many_threads_add_many_records_one_each(api: FakeApi, client: Client) ->
     assert len({one.record_id for one in added}) == len(values)
 
 
-class SilentOnce(KeySource):
-    """A source whose service does not reply at first."""
+@pytest.mark.parametrize(
+    ("zones", "each"),
+    [(1, CONNECTIONS), (3, CONNECTIONS // 3), (4, CONNECTIONS // 4), (CONNECTIONS + 1, 1)],
+)
+def test_zones_with_work_share_the_connections(client: Client, zones: int, each: int) -> None:
+    client._gate("idle.example")
+    with contextlib.ExitStack() as stack:
+        for number in range(zones):
+            stack.enter_context(client._gate(f"{number}.example").turn(RetryBudget()))
+        assert client._share() == each
 
-    is_silent = True
+
+class Silent(KeySource):
+    """A source whose service does not reply, always or so many times."""
+
+    times = 1_000
 
     def get(self) -> AccessKey:
-        if self.is_silent:
-            self.is_silent = False
+        if self.times:
+            self.times -= 1
             raise AlidnsError(Lost.NO_REPLY)
         return super().get()
 
@@ -539,8 +561,18 @@ def test_a_source_of_keys_that_does_not_reply_leaves_no_doubt_about_the_record(
     api: FakeApi,
 ) -> None:
     api.zones[ZONE] = []
-    client = Client(SilentOnce(AccessKey(KEY_ID, SECRET), "the tests"), HOST)
-    added = add(client)
+    source = Silent(AccessKey(KEY_ID, SECRET), "the tests")
+    source.times = 1
+    added = add(Client(source, HOST))
     assert added.ours
     assert not added.may_come_again
     assert api.actions() == [ADD]
+
+
+def test_a_source_of_keys_that_never_replies_is_given_up_by_its_name(api: FakeApi) -> None:
+    budget = RetryBudget()
+    with pytest.raises(AlidnsError) as caught:
+        add(Client(Silent(AccessKey(KEY_ID, SECRET), "the tests"), HOST), budget)
+    assert caught.value.origin == "the tests"
+    assert budget.given_up("the tests")
+    assert budget.given_up(HOST) is None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from certbot_dns_aliyun.alidns.client import Client, Listed
+from certbot_dns_aliyun.alidns.client import _PAGES, Client, Listed
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 from certbot_dns_aliyun.errors import AlidnsError
 from certbot_dns_aliyun.retrying import RetryBudget
@@ -65,7 +65,7 @@ def test_pages_without_end_have_an_end(api: FakeApi, client: Client) -> None:
         for _ in range(10_000)
     )
     assert find(client) is None
-    assert len(api.calls) <= 50
+    assert len(api.calls) == _PAGES
 
 
 @pytest.mark.parametrize(
@@ -104,6 +104,20 @@ def test_a_number_is_an_id_too(api: FakeApi, client: Client) -> None:
     record = {"RR": RR, "Type": "TXT", "Value": VALUE, "RecordId": 816015116722002944}
     api.faults.append(Fault(lambda: reply(TotalCount=1, DomainRecords={"Record": [record]})))
     assert find(client) == "816015116722002944"
+
+
+def test_only_records_that_contain_rr_type_and_value_are_asked_for(
+    api: FakeApi, client: Client
+) -> None:
+    find(client)
+    asked = [api.calls[0].parameters[f"{what}KeyWord"] for what in ("RR", "Type", "Value")]
+    assert asked == [RR, "TXT", VALUE]
+
+
+def test_a_record_without_an_rr_is_at_no_name(api: FakeApi, client: Client) -> None:
+    record = {"Type": "TXT", "Value": VALUE, "RecordId": "12"}
+    api.faults.append(Fault(lambda: reply(TotalCount=1, DomainRecords={"Record": [record]})))
+    assert client.find(ZONE, "none", VALUE, RetryBudget()) is None
 
 
 def test_a_page_that_got_lost_is_asked_for_again(api: FakeApi, client: Client) -> None:

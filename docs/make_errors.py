@@ -591,11 +591,12 @@ that Alibaba Cloud's support can look up, and what to do::
    (Forbidden.DomainLocked, request id 536E9CAD-DB30-4647-AC87-AA5CC38C5382); unlock it in the
    Alibaba Cloud DNS console.
 
-Search this page for the code, or for words of the sentence. ``<zone>`` and the like stand for what
-is filled in. Certbot's log (``/var/log/letsencrypt/letsencrypt.log``) names the entry of each
-sentence, the end of an address of this page (``errors.html#forbidden-ram``), and has a line for
-each call, with its code, HTTP status, request id and time; access keys and signatures are not in
-it.
+Paste the sentence, as it is, into the search of the `site
+<https://certbot-dns-aliyun.readthedocs.io>`_, or search this page for its code. ``<zone>`` and the
+like stand for what is filled in. Certbot's log (``/var/log/letsencrypt/letsencrypt.log``) names the
+entry of each sentence, the end of an address of this page (``errors.html#forbidden-ram``), and has
+a line for each call, with its code, HTTP status, request id and time; access keys and signatures
+are not in it.
 
 `certbot-dns-aliyun check <commands/check.rst>`_ goes the same way without the CA, name by name, and
 says which permission lacks, who serves the record, and what stands in the way of the CA.

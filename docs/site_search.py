@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
+from docutils import nodes
+from sphinx import addnodes
 from sphinx.search.en import SearchEnglish
 from sphinx.search.zh import SearchChinese
 
@@ -65,8 +69,59 @@ class Chinese(SearchChinese):
         ]
 
 
+#: The page with the sentences, and what stands on it for somebody's own names.
+_GUIDE = "errors"
+_NAMES = re.compile("<[^<>]+>|…")
+_ENDS = re.compile(r"[;；。]|\.(?= |$)")
+
+
+def give_sentences(app: Any, page: str, template: str, context: Any, tree: Any) -> None:
+    """Let the search know the sentences of the guide, in the language of the site."""
+    if page != "search":
+        return
+    guide = app.env.get_doctree(_GUIDE)
+    title = app.env.titles[_GUIDE].astext()
+    sentences = {"page": _GUIDE, "title": title, "all": [*_sentences(guide)]}
+    app.add_js_file(None, body=f"const SENTENCES = {json.dumps(sentences)};")
+    # After the search itself, and before it begins.
+    app.add_js_file("pasted.js", defer="defer")
+
+
+def _sentences(guide: nodes.document) -> Iterator[dict[str, object]]:
+    """Give each sentence once for each of its codes, or once."""
+    entry: list[tuple[str, str]] = []
+    for paragraph in guide.findall(nodes.paragraph):
+        if isinstance(paragraph.parent, nodes.block_quote):
+            continue
+        strange = (nodes.strong, addnodes.index)
+        said = [part for part in paragraph.children if not isinstance(part, strange)]
+        codes = [part.astext() for part in said if isinstance(part, nodes.literal)]
+        if paragraph["ids"]:
+            entry = [("", paragraph["ids"][0])]
+        if not entry or not codes:
+            continue
+        if " " not in codes[0]:
+            entry = [(code, nodes.make_id(code)) for code in codes]
+            continue
+        # The second one is empty where the site speaks the language of the sentence.
+        texts = [codes[0], "".join(part.astext() for part in said[1:]).strip()]
+        clauses = [fixed for text in texts for fixed in _clauses(text)]
+        for code, anchor in entry:
+            more = {"anchor": anchor, "clauses": [*_clauses(code), *clauses]}
+            yield {"title": texts[1] or texts[0], **more}
+
+
+def _clauses(text: str) -> Iterator[list[str]]:
+    for clause in _ENDS.split(text):
+        folded = re.sub(r"\s", "", clause.lower())
+        fixed = [part for part in _NAMES.split(folded) if part]
+        if fixed:
+            yield fixed
+
+
 def setup(app: Any) -> dict[str, bool]:
     """See Sphinx's documentation on extensions."""
+    app.connect("html-page-context", give_sentences)
     app.add_search_language(English)
     app.add_search_language(Chinese)
     return {"parallel_read_safe": True}

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 import shutil
 import subprocess
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from certbot import errors as certbot_errors
 
+from certbot_dns_aliyun.credentials import settings
+from certbot_dns_aliyun.errors import AlidnsError, Code, NotCalled, sentence
+from certbot_dns_aliyun.unanswered import Lost, NotSent
 from tests.packaging.test_site import ROOT, SITE, make
+from tests.packaging.test_translation import CHINESE, catalog
 
 webdriver = pytest.importorskip("selenium.webdriver")
 if not shutil.which("chromedriver"):
@@ -51,10 +59,13 @@ def look(browser: Any, page: str, size: tuple[int, int] = DESK, scheme: str = "l
 
 
 def results(browser: Any, language: str, words: str) -> list[str]:
+    """What the page with the results shows, in its order."""
     look(browser, f"{language}/search.html?q={quote(words)}")
-    found = "return [...document.querySelectorAll('#search-results li a')].map(a => a.href)"
-    waited = f"const done = arguments[0]; setTimeout(() => done((() => {{{found}}})()), 1500)"
-    return [Path(each).name for each in browser.execute_async_script(waited)]
+    shown = "[...document.querySelectorAll('#search-results li a')].map(a => a.href)"
+    finished = "document.querySelector('.search-summary')?.innerText"
+    poll = f"const look = () => {finished} ? done({shown}) : setTimeout(look, 20); look()"
+    found = browser.execute_async_script(f"const done = arguments[0]; {poll}")
+    return [Path(each).name for each in found]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -86,6 +97,90 @@ def test_the_search_finds_the_guide_to_what_was_pasted(
     browser: Any, language: str, words: str
 ) -> None:
     assert any(found.startswith("errors.html") for found in results(browser, language, words))
+
+
+def refused(code: Code, **facts: Any) -> str:
+    """What a user reads of a call that did not succeed."""
+    more = {"host": "alidns.aliyuncs.com", "zone": "shop.test", "origin": "/etc/dns.ini", **facts}
+    error = AlidnsError(code, "AddDomainRecord", status=400, request_id="536E9CAD", **more)
+    return sentence("The TXT record _acme-challenge.www.shop.test could not be added", error)
+
+
+def misread(folder: Path, text: str) -> str:
+    """What a user reads of a credentials file."""
+    file = folder / "aliyun.ini"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(certbot_errors.PluginError) as caught:
+        settings.load(str(file))
+    return str(caught.value)
+
+
+KEY = "dns_aliyun_access_key = LTAI5tExample\ndns_aliyun_access_key_secret = example\n"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_pasted_sentence_leads_to_its_entry(browser: Any, tmp_path: Path, language: str) -> None:
+    wrapped = itertools.cycle([str, textwrap.fill, lambda text: textwrap.fill(text, 40)])
+    for entry, text in [
+        ("forbidden-ram", refused("Forbidden.RAM")),
+        ("forbidden-domainlocked", refused("Forbidden.DomainLocked")),
+        ("invaliddomainname-noexist", refused("InvalidDomainName.NoExist")),
+        ("throttling-user", refused("Throttling.User")),
+        ("invalidtimestamp-expired", refused("InvalidTimeStamp.Expired", clock_offset=4000.0)),
+        ("no-reply", refused(Lost.NO_REPLY)),
+        ("certificate-expired", refused(NotSent.CERTIFICATE_EXPIRED)),
+        ("proxy-refused", refused(NotSent.PROXY_REFUSED, proxy="https_proxy")),
+        ("no-account", refused(NotCalled.NO_ACCOUNT)),
+        ("are-missing-in", misread(tmp_path, "# nothing\n")),
+        ("is-empty-in", misread(tmp_path, "dns_aliyun_access_key =\n")),
+        ("has-two-sections", misread(tmp_path, f"[shop.test]\n{KEY}[Shop.test.]\n{KEY}")),
+        ("is-not-valid-json", misread(tmp_path, f"{KEY}dns_aliyun_role_policy = {{\n")),
+        ("must-be-a-host-name", misread(tmp_path, f"{KEY}dns_aliyun_endpoint = a/b\n")),
+    ]:
+        pasted = next(wrapped)(text)
+        assert results(browser, language, pasted)[:1] == [f"errors.html#{entry}"], pasted
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("forbidden-domainlocked", "域名 shop.test 已被锁定；请在云解析 DNS 控制台里解锁。"),
+        ("forbidden-recordlocked", "域名 shop.test 已被锁定（Forbidden.RecordLocked）"),
+        (
+            "invalidaccesskeyid-inactive",
+            "来自 /etc/dns.ini 的 AccessKey\n已被禁用；请在 RAM\n控制台里启用。",
+        ),
+        ("invalidtimestamp-expired", "本机时间相差 4000 秒；请校准时间，然后再次运行 Certbot。"),
+        ("no-account", "凭证文件里没有用于域名 shop.test 的凭证；请增加一个小节 [shop.test]"),
+        ("not-on-ecs", "无法访问元数据服务：本机不是 ECS 实例"),
+    ],
+)
+def test_a_pasted_sentence_in_chinese_leads_to_its_entry(
+    browser: Any, entry: str, words: str
+) -> None:
+    assert results(browser, "zh", words)[:1] == [f"errors.html#{entry}"]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_sentence_leads_to_its_entry(browser: Any, language: str) -> None:
+    look(browser, f"{language}/search.html")
+    find = "return Search._performSearch(...Search._parseQuery(arguments[0])).pop()[2]"
+    chinese = {str(each.id): str(each.string) for each in catalog(CHINESE / "errors.po")}
+    guide = (ROOT / "docs" / "errors.rst").read_text(encoding="utf-8")
+    sections = re.split(r"\n\n((?:\.\. _[\w-]+:\n)+)\n", guide)
+    checked = 0
+    for anchors, text in zip(sections[1::2], sections[2::2]):
+        for paragraph in text.partition("\n\n   ")[0].split("\n\n"):
+            said = " ".join(paragraph.split())
+            texts = re.findall("``(.+?)``", said)
+            if language == "zh" and " " in texts[0]:
+                texts.append(chinese[said].replace(f"``{texts[0]}``", "").strip())
+            for each in texts:
+                pasted = textwrap.fill(re.sub("<[^<>]+>", "shop.test", each), 79)
+                found = browser.execute_script(find, pasted).strip("#")
+                assert f".. _{found}:" in anchors, pasted
+                checked += 1
+    assert checked > 250
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

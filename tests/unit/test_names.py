@@ -165,6 +165,12 @@ def test_both_forms_are_one_name(parts: list[str]) -> None:
     assert is_spelled(".".join(mixed), name)
 
 
+@pytest.mark.parametrize(("letters", "is_one"), [(61, True), (62, False)])
+def test_a_text_longer_than_dns_holds_is_no_name(letters: int, is_one: bool) -> None:
+    name = ".".join(["a" * 63] * 3 + ["b" * letters])
+    assert is_spelled(name, name) is is_one
+
+
 @given(st.text(max_size=20))
 def test_any_text_is_a_name_or_not(text: str) -> None:
     assert not is_spelled(f"{text}!", "_acme-challenge.xn--fsqu00a")

@@ -39,6 +39,8 @@ def turns_free(gate: ZoneGate, most: int = 12) -> int:
         thread.join(0.01)
     count = len(entered)
     budget.call_off()
+    with gate._changed:
+        gate._changed.notify_all()  # they would look in half a second
     for turn in list(entered):
         turn.__exit__(ValueError, ValueError(), None)  # it proves nothing about the limit
     for thread in threads:
@@ -109,6 +111,17 @@ def test_a_zone_that_was_busy_with_our_own_writes_takes_one_at_a_time_from_then_
     assert turns_free(gate) == 1
 
 
+def test_a_refusal_beside_one_other_write_that_began_later_is_about_our_own() -> None:
+    gate = ZoneGate()
+    succeed_together(gate, 1)
+    first, second = gate.turn(RetryBudget()), gate.turn(RetryBudget())
+    assert first.was_alone
+    gate.was_busy(first.was_alone)
+    for turn in (first, second):
+        turn.__exit__(ValueError, ValueError(), None)
+    assert turns_free(gate) == 1
+
+
 def test_a_zone_that_was_busy_with_a_strangers_write_keeps_its_pace() -> None:
     gate = ZoneGate()
     succeed_together(gate, 1)
@@ -149,6 +162,19 @@ def test_a_refused_rate_is_halved_after_a_pause(clock: Clock) -> None:
     sent = [rate.wait(budget) for _ in range(3)]
     assert sent[0] == pytest.approx(START + 0.1 + 1.0)
     assert sent[1] - sent[0] == pytest.approx(1 / 10, rel=0.1)
+
+
+@pytest.mark.parametrize(("apart", "left"), [(0.9, 2), (1.0, 1)])
+def test_what_is_halved_is_the_calls_of_the_last_second(
+    clock: Clock, apart: float, left: float
+) -> None:
+    rate, budget = Rate(), RetryBudget()
+    for seconds in (0.0, 0.0, apart, 0.0):
+        clock.sleep(seconds)
+        last = rate.wait(budget)
+    rate.slow_down(last)
+    first, second = rate.wait(budget), rate.wait(budget)
+    assert second - first == pytest.approx(1 / left, rel=0.1)
 
 
 def test_a_call_that_was_refused_alone_does_not_slow_down_the_next_ones(clock: Clock) -> None:

@@ -113,17 +113,17 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         text = headers.get(name, "")
         if text.isascii() and text.isdigit() and len(text) < 10:
             return int(text) * scale
-    when = _time(headers.get("Retry-After", ""))
+    when = _time(headers.get("Retry-After"))
     return None if when is None else max(0.0, when - time.time())
 
 
 def _clock_offset(headers: Mapping[str, str]) -> float | None:
     """Give the seconds by which this machine's clock is ahead of the server's."""
-    when = _time(headers.get("Date", ""))
+    when = _time(headers.get("Date"))
     return None if when is None else time.time() - when
 
 
-def _time(text: str) -> float | None:
+def _time(text: str | None) -> float | None:
     """Give the time that a header names, in seconds since the epoch (RFC 9110, 5.6.7)."""
     try:
         when = email.utils.parsedate_tz(text)

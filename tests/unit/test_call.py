@@ -18,6 +18,7 @@ from certbot_dns_aliyun.errors import AlidnsError, Verdict
 from certbot_dns_aliyun.https import Reply
 from certbot_dns_aliyun.unanswered import Lost, MaybeDoneError, NotSent, NotSentError
 from tests.unit.fake_api import KEY_ID, SECRET, FakeApi, Fault, error, html, reply, response
+from tests.unit.fake_time import Clock
 
 KEY = AccessKey(KEY_ID, SECRET)
 HOST = "alidns.aliyuncs.com"
@@ -195,6 +196,27 @@ def test_how_far_the_clock_is_off_the_servers(
 ) -> None:
     caught = failure(api, error("InvalidTimeStamp.Expired", Date=date))
     assert caught.clock_offset == (None if offset is None else pytest.approx(offset, abs=1))
+
+
+def test_the_time_is_asked_for_without_a_call(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exchange(method: str, url: str) -> Reply:
+        assert (method, url) == ("GET", f"https://{HOST}/")
+        return Reply(404, {"Date": "Mon, 12 Jan 1970 13:46:30 GMT"}, b"")
+
+    monkeypatch.setattr(call, "exchange", exchange)
+    assert call.clock_offset(HOST) == 10.0
+
+
+def test_the_time_of_a_host_that_does_not_answer_is_not_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def exchange(method: str, url: str) -> Reply:
+        raise NotSentError(NotSent.NO_CONNECTION)
+
+    monkeypatch.setattr(call, "exchange", exchange)
+    assert call.clock_offset(HOST) is None
 
 
 @pytest.mark.parametrize("why", [*NotSent, *Lost])

@@ -1,7 +1,12 @@
-"""The pictures: seconds above the floor by the number of names, and how an order grows."""
+"""The pictures: seconds above the floor by the number of names, and how an order grows.
+
+Each in English and in Chinese, by day and by night.
+"""
 
 from __future__ import annotations
 
+import io
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +24,15 @@ mpl.use("svg")
 # Without these, each drawing of the same figures would be another file.
 mpl.rcParams.update({"svg.hashsalt": "certbot-dns-aliyun", "svg.fonttype": "none"})
 mpl.rcParams.update({"font.family": "sans-serif", "font.size": 9, "axes.spines.top": False})
-mpl.rcParams.update({"axes.spines.right": False, "axes.grid": True, "grid.color": "#e4e4e4"})
+mpl.rcParams.update({"axes.spines.right": False, "axes.grid": True})
+mpl.rcParams.update({"grid.color": "black", "grid.alpha": 0.15})
+mpl.rcParams.update({"figure.facecolor": "none", "axes.facecolor": "none"})
 
-_OURS = "#c0392b"
-_GREYS = dict(zip(PEERS, ("#1f4e79", "#4a7fb0", "#7f8c8d", "#3d5a45")))
+# These can be told from a white ground, and from a black one.
+_OURS = "#d9463b"
+_GREYS = dict(zip(PEERS, ("#2f7fc1", "#9a6fd0", "#7f8c8d", "#3f9a63")))
 _MARKERS = dict(zip([OURS, *PEERS], "os^vD"))
-_ZONES = {1: "#c0392b", 10: "#1f4e79", 100: "#3d7a4e"}
+_ZONES = {1: "#d9463b", 10: "#2f7fc1", 100: "#3f9a63"}
 _WORST = [case for case in FAR if (case.rtt, case.lost) == (RTTS[-1], LOSSES[-1])]
 
 
@@ -36,7 +44,7 @@ def draw_speed(runs: Runs, file: Path) -> None:
     _line(axes, runs, OURS, _WORST, label=f" ({_WORST[0].distance})", color=_OURS, ls=":")
     _line(axes, runs, OURS, USUAL, color=_OURS, linewidth=2.2)
     lag = USUAL[0].lag
-    axes.axhline(lag, color="#999999", linewidth=0.8, linestyle="--")
+    axes.axhline(lag, color="black", linewidth=0.8, linestyle="--")
     axes.annotate(f"slowest name server: {lag:g} s", (100, lag), (0, -11), ha="right", **_SMALL)
     _log(axes)
     axes.set(xlabel="names in the certificate", ylim=(1, None))
@@ -46,7 +54,7 @@ def draw_speed(runs: Runs, file: Path) -> None:
     _save(figure, file)
 
 
-_SMALL: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8, "color": "#777777"}
+_SMALL: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8}
 
 
 def _line(
@@ -99,5 +107,54 @@ def _log(axes: Axes) -> None:
 
 
 def _save(figure: Any, file: Path) -> None:
-    figure.savefig(file, metadata={"Date": None})
+    drawn = io.StringIO()
+    figure.savefig(drawn, format="svg", metadata={"Date": None})
     pyplot.close(figure)
+    write_drawing(drawn.getvalue(), file)
+
+
+_STYLE = (
+    "<style>.drawing { color: #111 }"
+    " @media (prefers-color-scheme: dark) { .drawing { color: #eee } }</style>"
+)
+#: The words in the pictures, and in their place; figures stay.
+_CHINESE = {
+    "Seconds above a plugin that does nothing": "比什么都不做的插件多用的秒数",
+    "; name servers ": "；到 DNS 服务器",
+    r"([\d.]+) ms away, ([\d.]+) % lost": r"往返 \1 毫秒，丢包 \2 %",
+    r"slowest name server: ([\d.]+) s": r"最慢的 DNS 服务器：\1 秒",
+    "names in the certificate": "证书中的名称数",
+    "seconds, start of Python included": "秒数，含 Python 的启动",
+    "API calls": "API 调用次数",
+    "peak memory, MiB": "内存峰值，MiB",
+    "DNS questions in the busiest second": "最忙的一秒内的 DNS 查询数",
+    r"(\d+) zones?": r"\1 个域名",
+    "names$": "名称数",
+}
+
+
+def write_drawing(svg: str, file: Path) -> None:
+    """Write a picture in both languages, to be shown as a file, or held by a page.
+
+    :param svg: what matplotlib drew
+    """
+    svg = re.sub("<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    # The page has ids of its own, and another picture.
+    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
+    svg = svg.replace("#000000", "currentColor").replace(
+        '<style type="text/css">*{', "<style>.drawing *{"
+    )
+    svg = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{file.stem}-", svg)
+    svg = re.sub("font-family: [^;]*;", "font-family: sans-serif;", svg)
+    head = r'<svg class="drawing" fill="currentColor" \1' + "\n" + _STYLE
+    svg = re.sub("<svg ([^>]*>)", head, svg, count=1)
+    svg = re.sub(" +$", "", svg, flags=re.MULTILINE)
+    file.write_text(svg, encoding="utf-8")
+    chinese = re.sub("(<text [^>]*>)([^<]*)", lambda found: found[1] + _in_chinese(found[2]), svg)
+    file.with_suffix(".zh_CN.svg").write_text(chinese, encoding="utf-8")
+
+
+def _in_chinese(text: str) -> str:
+    for words, chinese in _CHINESE.items():
+        text = re.sub(words, chinese, text)
+    return text

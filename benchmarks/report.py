@@ -14,7 +14,7 @@ from benchmarks.cases import FAR, LAGS, LATENCIES, ONE_WRITE, SIZES, USUAL, Case
 from benchmarks.contenders import CONTENDERS, FLOOR, OURS, PEERS, PLAIN
 
 Run = dict[str, Any]
-IMAGES = ("speed.svg", "growth.svg")
+IMAGES = ("speed", "growth")
 
 
 class Runs:
@@ -103,9 +103,9 @@ def publish(folder: Path, root: Path) -> None:
         if new != text:
             page.write_text(new)
     (root / "docs" / "images").mkdir(exist_ok=True)
-    for image in IMAGES:
-        if (folder / image).exists():
-            shutil.copy(folder / image, root / "docs" / "images" / image)
+    for name in IMAGES:
+        for image in folder.glob(f"{name}.*svg"):
+            shutil.copy(image, root / "docs" / "images" / image.name)
 
 
 def _made(results: dict[str, Any]) -> str:

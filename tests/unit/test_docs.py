@@ -281,6 +281,19 @@ def test_a_drawing_is_the_same_in_chinese_and_has_its_words_on_a_page(name: str)
     assert re.search(rf"image:: images/{name}\.svg\n   :alt: \S", pages)
 
 
+@pytest.mark.parametrize("name", ["speed", "growth"])
+def test_what_was_measured_is_drawn_in_both_languages_by_day_and_by_night(name: str) -> None:
+    english, chinese = (text_of(f"docs/images/{name}{language}.svg") for language in ("", ".zh_CN"))
+    words = "(?<=>)[^<>]*(?=</text>)"
+    assert re.sub(words, "", english) == re.sub(words, "", chinese), "run: make bench"
+    for said in re.findall(words, chinese):
+        own = re.sub(r"certbot-dns-[a-z-]+|API|CPU|DNS|MiB|Python", "", said)
+        assert not re.search("[A-Za-z]", own), said
+    # What hold_drawings of docs/conf.py looks for.
+    assert english.startswith('<svg class="drawing" fill="currentColor"')
+    assert not re.search("#(?:f{6}|0{6})|white|black", english)
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_to_files_that_are_there(page: str) -> None:
     links = re.findall(r"`[^`<]*<([^`>]+)>`_", text_of(page))

@@ -504,6 +504,9 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         ("of an earlier run may be left",): "A run was killed, and a key that may not call "
         "DescribeDomainRecords cannot find out what became of its record, unless it is the very "
         "key that added it.",
+        ("Waiting <seconds> seconds: a call of a run",): "No error: a run was killed less than "
+        "20 seconds ago. Alibaba Cloud may carry out a call after its caller is gone, and what is "
+        "removed before that would come back.",
         ("of an earlier run is removed", "that an earlier run had left"): "No error: a run "
         "was killed, and this one has cleaned up after it. ``certbot -v`` tells of each record.",
         ("are left to the next run",): "A warning. Removing what earlier runs left takes a minute "

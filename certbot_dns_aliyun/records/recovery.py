@@ -104,8 +104,13 @@ class Recovery:
         """
         if key.zone in self._refused:
             raise self._refused[key.zone]
-        # As long as it stands, no late call can add it once more.
-        self._budget.sleep(journal.until_settled(known))
+        seconds = journal.until_settled(known)
+        if seconds > 0:
+            # As long as it stands, no late call can add it once more.
+            self._notify(
+                f"Waiting {seconds:.0f} seconds: a call of a run that was killed may be under way"
+            )
+            self._budget.sleep(seconds)
         client = self._clients.client_for(key.zone)
         found = client.find(key.zone, key.rr, key.value, self._budget)
         if client.may_list(key.zone):

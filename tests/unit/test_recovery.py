@@ -326,7 +326,7 @@ def test_nothing_is_told_where_nothing_was(
 
 @pytest.mark.parametrize("comes_in", [0.1, 14.0, 19.9])
 def test_an_add_that_the_api_carries_out_after_the_kill_is_found(
-    api: FakeApi, tmp_path: Path, comes_in: float
+    api: FakeApi, tmp_path: Path, notified: list[str], comes_in: float
 ) -> None:
     """A container that is killed is started again at once."""
     ledger = make_ledger(tmp_path, in_dns)
@@ -338,6 +338,9 @@ def test_an_add_that_the_api_carries_out_after_the_kill_is_found(
     assert api.values("example.com") == []
     assert not api.coming
     assert journals(tmp_path) == []
+    waiting, removed = notified
+    assert "20 seconds" in waiting
+    assert NAME in removed
 
 
 @pytest.mark.parametrize("may_list", [True, False])

@@ -175,9 +175,9 @@ distributions: ## each Debian from install to purge, the newest Pythons, the ima
 	$(call prepare,build/venv/dev build/snap/stamp build/bench/certbot/stamp)
 	@tools/install-missing $(PYTHON) mmdebstrap:mmdebstrap buildah:buildah
 	@$(MAKE) --no-print-directory deb
-	rm -rf build/chroots/wheels build/chroots/newest-wheels
+	rm -rf build/chroots/*wheels*
 	$(BIN)/python -m tests.distributions.debian
-	$(PYTEST) tests/distributions
+	$(PYTEST) -n $(FEW) --dist loadgroup tests/distributions
 
 release-check: ## all of a release but the upload
 	$(call prepare,build/venv/dev)

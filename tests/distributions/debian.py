@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 CHECKOUT = Path(__file__).parents[2]
 BUILD = CHECKOUT / "build"
-PACKAGES = "certbot,ca-certificates,python3-pip"
-#: What one suite has besides, and does nothing until somebody uses it.
-MORE_PACKAGES = {"trixie": ",openssl,openssl-provider-fips", "sid": ",python3.15"}
+PACKAGES = "certbot,ca-certificates,python3-pip,python3-venv"
+#: What some suites have besides, and does nothing until somebody uses it.
+MORE_PACKAGES = {
+    "bookworm": ",pipx",
+    "trixie": ",pipx,openssl,openssl-provider-fips",
+    "sid": ",pipx,python3.15",
+}
 SUITES = ("bullseye", "bookworm", "trixie", "sid")
+#: Those that a line of README may begin with.
+COMMANDS = ("apt", "ln", "pip", "pipx", "python3")
+#: Their own.
+PYTHONS = {"bullseye": "3.9", "bookworm": "3.11", "trixie": "3.13", "sid": "3.14"}
 #: That of Certbot's own image, and the one after it; sid has both.
 NEWEST_PYTHONS = ("3.14", "3.15")
 NEWEST = "5.8.0"
 PLATFORMS = [
     f"manylinux{each}_{platform.machine()}" for each in ("2014", "_2_17", "_2_28", "_2_34")
 ]
+#: The glibc of Debian 11 is 2.31.
+OLD_PLATFORMS = PLATFORMS[:-1]
 #: What pip must not ask for there: it does not know the option.
 OLD_PIP = ("bullseye",)
 FROM_OUTSIDE = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf")
@@ -36,18 +47,17 @@ def archive() -> list[str]:
 def cached(suite: str) -> Path:
     """The folder with a fresh Debian, made once."""
     folder = BUILD / "chroots" / suite
-    if not (folder / "usr/bin/certbot").exists():
+    packages = f"{PACKAGES}{MORE_PACKAGES.get(suite, '')}"
+    kept = Path(f"{folder}.packages")
+    if not kept.exists() or kept.read_text() != packages:
         shutil.rmtree(folder, ignore_errors=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        command = [
-            "mmdebstrap",
-            "--variant=minbase",
-            f"--include={PACKAGES}{MORE_PACKAGES.get(suite, '')}",
-        ]
+        command = ["mmdebstrap", "--variant=minbase", f"--include={packages}"]
         command += ['--aptopt=APT::Install-Recommends "false"']
         # A mirror that has stood still for some weeks will do.
         command += ['--aptopt=Acquire::Check-Valid-Until "false"', suite, str(folder), *archive()]
         subprocess.run(command, check=True, capture_output=True, timeout=900)
+        kept.write_text(packages)
     return folder
 
 
@@ -103,6 +113,35 @@ def newest_wheels() -> Path:
             subprocess.run([*pip, *only], check=True, timeout=300)
         os.rename(f"{folder}.new", folder)
     return folder
+
+
+def environment_wheels(suite: str) -> Path:
+    """A folder with all that pip installs where there was nothing, for a suite's own Python."""
+    folder = BUILD / "chroots" / f"wheels-{suite}"
+    if not folder.exists():
+        (wheel,) = (BUILD / "wheel").glob("*.whl")
+        shutil.rmtree(f"{folder}.new", ignore_errors=True)
+        platforms = [word for tag in OLD_PLATFORMS for word in ("--platform", tag)]
+        pip = [str(BUILD / "venv/bin/pip"), "-qq", "download", "--dest", f"{folder}.new"]
+        pip += ["--only-binary=:all:", "--python-version", PYTHONS[suite], *platforms]
+        needs = ["pip", "setuptools", "wheel", "certbot", f"certbot-dns-aliyun @ {wheel.as_uri()}"]
+        if suite == "bullseye":  # what is for old Pythons alone: pip judges that by its own Python
+            needs += ["importlib-metadata", "zope.interface<8"]
+        subprocess.run([*pip, *needs], check=True, timeout=300)
+        os.rename(f"{folder}.new", folder)
+    return folder
+
+
+def commands_of(way: str) -> list[str]:
+    """What README has for a way to install the plugin, in the order in which it is to be run."""
+    text = (CHECKOUT / "README.rst").read_text(encoding="utf-8")
+    (described,) = re.findall(rf"^{re.escape(way)}\n((?: .*\n)+)", text, re.MULTILINE)
+    found = [" ".join(each.split()) for each in re.findall("``(.+?)``", described, re.DOTALL)]
+    candidate = re.search("``('certbot-dns-aliyun>=.+?rc.+?')``", text)
+    if candidate:
+        found = [each.replace("'certbot-dns-aliyun>=3'", candidate[1]) for each in found]
+    commands = [each for each in found if PurePath(each.split()[0]).name in COMMANDS]
+    return sorted(commands, key=lambda each: not each.startswith("apt "))
 
 
 @dataclass
@@ -168,12 +207,16 @@ class Debian:
             subprocess.run(["mount", "--bind", source, str(target)], check=True)
 
     def pip_install(self) -> None:
-        """Install the plugin as README has it, from a folder in place of an index."""
-        found = self.bring(wheels())
-        words = ["/usr/bin/python3", "-m", "pip", "install", "--no-index", "--find-links", found]
-        if self.suite not in OLD_PIP:
-            words.append("--break-system-packages")
-        self.run(*words, "certbot-dns-aliyun>=3.0.0rc1")
+        """Install the plugin beside apt's Certbot, as README has it."""
+        self.paste(commands_of("apt (Debian, Ubuntu)"), wheels())
+
+    def paste(self, commands: list[str], found: Path) -> None:
+        """Run lines in its shell, where a folder stands for pip's index."""
+        index = f"export PIP_NO_INDEX=1 PIP_FIND_LINKS={self.bring(found)};"
+        for command in commands:
+            if self.suite in OLD_PIP:
+                command = command.replace("--break-system-packages ", "")
+            self.run("sh", "-c", f"{index} {command}")
 
     def pip_install_apart(self) -> str:
         """Install it into a folder that only CERTBOT_PLUGIN_PATH names, as a snap is one."""
@@ -223,6 +266,7 @@ class Debian:
 if __name__ == "__main__":  # before the tests, which have no way out of their network
     for each in SUITES:
         cached(each)
+        environment_wheels(each)
     cached_upgrade()
     wheels()
     newest_wheels()

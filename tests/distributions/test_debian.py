@@ -6,7 +6,7 @@ from typing import Callable
 
 import pytest
 
-from tests.distributions.debian import Debian
+from tests.distributions.debian import Debian, commands_of, environment_wheels
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -19,6 +19,30 @@ def test_installed_by_pip_as_the_readme_says_it_issues_and_renews(
     assert debian.run("dpkg-query", "--show") == before
     assert "* dns-aliyun" in debian.run("certbot", "plugins")
     lives()
+
+
+@pytest.mark.parametrize(
+    ("way", "before", "certbot"),
+    [
+        ("No Certbot yet", (), "/usr/local/bin/certbot"),
+        (
+            "pip, in a virtual environment",
+            ("python3 -m venv /opt/certbot", "/opt/certbot/bin/pip install certbot"),
+            "/opt/certbot/bin/certbot",
+        ),
+        ("pipx", ("pipx install certbot",), "/root/.local/bin/certbot"),
+    ],
+    ids=["new", "venv", "pipx"],
+)
+def test_pasted_from_the_readme_it_issues_and_renews_beside_none_of_apts(
+    debian: Debian, lives: Callable[..., None], way: str, before: tuple[str, ...], certbot: str
+) -> None:
+    if way == "pipx" and debian.suite == "bullseye":
+        pytest.skip("Debian 11 has no pipx")
+    debian.paste([*before, *commands_of(way)], environment_wheels(debian.suite))
+    assert "* dns-aliyun" in debian.run(certbot, "plugins")
+    assert "dns-aliyun" not in debian.run("/usr/bin/certbot", "plugins")
+    lives(certbot)
 
 
 def test_installed_as_a_package_it_issues_and_renews(

@@ -84,9 +84,10 @@ def test_each_zone_is_asked_about_before_its_stale_records_go(world: World) -> N
 def test_a_check_shows_how_far_it_is(make_world: MakeWorld) -> None:
     """In colours, and the line that is written over leaves nothing of itself."""
     world = make_world(lags=(0.1, 1.5))
-    ini = str(world.credentials_ini())
+    folder = ("--config-dir", str(world.certbot.config_dir))
+    key = ("--credentials", str(world.credentials_ini()))
     terminal = certbot_at_a_terminal(
-        world, "certbot-dns-aliyun", "check", "--credentials", ini, "-d", "example.com"
+        world, "certbot-dns-aliyun", "check", *folder, *key, "-d", "example.com"
     )
     terminal.read_until("addresses serve all records")
     assert terminal.wait() == 0, terminal.text

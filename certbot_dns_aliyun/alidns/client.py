@@ -344,10 +344,7 @@ class Client:
         def is_spent(retry_state: tenacity.RetryCallState) -> bool:
             nonlocal first_failure
             first_failure = first_failure or time.monotonic()
-            error = retry_state.outcome.exception() if retry_state.outcome else None
-            return isinstance(error, AlidnsError) and budget.is_spent(
-                error, first_failure, retry_state.attempt_number
-            )
+            return budget.is_spent(_failure(retry_state), first_failure, retry_state.attempt_number)
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_is_passing),
@@ -363,11 +360,15 @@ def _is_passing(error: BaseException) -> bool:
     return isinstance(error, AlidnsError) and error.verdict in PASSING
 
 
+def _failure(retry_state: Any) -> AlidnsError:
+    """Give the error that a call has failed with, one of those that may pass."""
+    error: AlidnsError = retry_state.outcome.exception()
+    return error
+
+
 def _wait(retry_state: tenacity.RetryCallState) -> float:
     """Give the seconds to wait before the next try: exponential, with jitter, or as asked for."""
-    error = retry_state.outcome.exception() if retry_state.outcome else None
-    if not isinstance(error, AlidnsError):
-        return 0.0
+    error = _failure(retry_state)
     first = _FIRST_WAIT.get(error.verdict, _FIRST_WAIT_ELSE)
     longest = min(first * 2 ** (retry_state.attempt_number - 1), _LONGEST_WAIT)
     asked_for = min(error.retry_after or 0.0, _LONGEST_WAIT_ASKED_FOR)

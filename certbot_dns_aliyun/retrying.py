@@ -79,8 +79,7 @@ class RetryBudget:
 
     def sleep(self, seconds: float) -> None:
         """Wait, unless the phase is called off meanwhile."""
-        if seconds > 0:
-            self._called_off.wait(seconds)
+        self._called_off.wait(seconds)
 
     def answered(self, *those: str) -> None:
         """Note who has answered, or given what was asked for."""
@@ -110,11 +109,9 @@ class RetryBudget:
         :param first_failure: monotonic time since which it fails
         :param tries: how often it was made
         """
-        whom = _whom(error)
-        too_long = time.monotonic() - first_failure >= self._patience_with(whom)
-        if error.verdict in _CROWDED and tries < _TRIES:
-            too_long = False
-        return self.called_off or too_long or self.given_up(whom) is not None
+        has_bad_luck = error.verdict in _CROWDED and tries < _TRIES
+        too_long = not has_bad_luck and time.monotonic() - first_failure >= self._patience
+        return self.called_off or too_long or self.given_up(_whom(error)) is not None
 
     def given_up(self, *those: str) -> AlidnsError | None:
         """Give the latest failure of one that has not answered for as long as patience lasts."""

@@ -64,6 +64,15 @@ def test_one_call_that_fails_for_two_minutes_ends_however_well_the_others_do(clo
     assert budget.is_spent(DEAD, first_failure)
 
 
+@pytest.mark.parametrize(("tries", "is_spent"), [(11, False), (12, True)])
+def test_a_call_that_others_leave_no_room_is_tried_twelve_times_however_long_that_takes(
+    clock: Clock, tries: int, is_spent: bool
+) -> None:
+    first_failure = clock.now
+    clock.sleep(2 * PATIENCE)
+    assert RetryBudget().is_spent(BUSY, first_failure, tries) is is_spent
+
+
 @pytest.mark.parametrize("other", [NO_KEY, BUSY])
 def test_each_that_a_call_depends_on_has_patience_of_its_own(
     clock: Clock, other: AlidnsError

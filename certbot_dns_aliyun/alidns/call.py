@@ -39,7 +39,7 @@ def send(request: Any, key: AccessKey, host: str) -> dict[str, Any]:
     request.set_accept_format("JSON")
     if key.security_token:
         request.add_query_param("SecurityToken", key.security_token)
-    signed: str = request.get_url(_REGION, key.key_id, key.secret).split("?", 1)[1]
+    signed: str = request.get_url(_REGION, key.key_id, key.secret).partition("?")[2]
 
     fail = functools.partial(AlidnsError, action=action, host=host, zone=zone)
     started = time.monotonic()

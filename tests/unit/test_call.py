@@ -67,6 +67,7 @@ def test_a_call_is_signed_and_asks_for_json(api: FakeApi) -> None:
     sent = api.calls[0].parameters
     assert sent["Format"] == "JSON"
     assert sent["Version"] == "2015-01-09"
+    assert sent["RegionId"] == "cn-hangzhou"
     assert sent["AccessKeyId"] == KEY_ID
     assert sent["SignatureMethod"] == "HMAC-SHA1"
     assert sent["Signature"]
@@ -149,6 +150,7 @@ def test_an_error_is_known_by_its_code(
         pytest.param(response(200, b'{"RecordId": "1"'), id="half an object"),
         pytest.param(response(302, b"", Location="https://evil.example/"), id="a redirect"),
         pytest.param(response(500, b'{"Message": "no code"}'), id="an error without a code"),
+        pytest.param(response(300, b'{"RecordId": "1"}'), id="success, and a choice of others"),
         pytest.param(response(404, b'{"RecordId": "1"}'), id="success, with an error's status"),
     ],
 )
@@ -254,3 +256,10 @@ def test_deleting_names_nothing_but_the_id(api: FakeApi) -> None:
     call.send(delete_record(record.id), KEY, HOST)
     assert api.zones["example.com"] == []
     assert "RR" not in api.calls[0].parameters
+
+
+def test_a_delete_that_fails_names_no_zone(api: FakeApi) -> None:
+    api.faults.append(Fault(lambda: error("Forbidden.RAM", 403)))
+    with pytest.raises(AlidnsError) as caught:
+        call.send(delete_record("1"), KEY, HOST)
+    assert caught.value.zone == ""

@@ -65,7 +65,7 @@ def send(request: Any, key: AccessKey, host: str) -> dict[str, Any]:
     reply = _json_object(response.body)
     request_id = clean_request_id(reply.get("RequestId"))
     is_done = 200 <= status < 300 and "Code" not in reply
-    code = "" if is_done else clean_code(reply.get("Code"))
+    code = clean_code(reply.get("Code"))
     logger.debug(
         "Alidns %s %s: %s (HTTP %d, request id %s, %.2f s)",
         action,

@@ -160,6 +160,11 @@ def test_what_is_no_reply_of_the_api_is_unclear(api: FakeApi, instead: requests.
     assert caught.maybe_done
 
 
+def test_who_stands_before_the_api_may_ask_to_wait_too(api: FakeApi) -> None:
+    caught = failure(api, response(503, b"<html>", Retry_After="7"))
+    assert (caught.status, caught.retry_after) == (503, 7.0)
+
+
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [
@@ -170,6 +175,8 @@ def test_what_is_no_reply_of_the_api_is_unclear(api: FakeApi, instead: requests.
         ({"Retry_After": "Mon, 12 Jan 1970 13:47:00 GMT"}, 20.0),
         ({"Retry_After": "Mon, 12 Jan 1960 13:47:00 GMT"}, 0.0),
         ({"Retry_After": "-1"}, None),
+        ({"Retry_After": "9" * 9}, 999_999_999.0),
+        ({"Retry_After": "9" * 10}, None),
         ({"Retry_After": "9" * 400}, None),
         ({"Retry_After": "soon"}, None),
         ({"Retry_After": "Mon, 01 Jan 99999 00:00:00 GMT"}, None),

@@ -41,7 +41,7 @@ class Recovery:
     """
 
     def __init__(
-        self, clients: Clients, budget: RetryBudget, notify: Callable[[str], None] = logger.info
+        self, clients: Clients, budget: RetryBudget, notify: Callable[[str], None]
     ) -> None:
         self._clients = clients
         self._budget = budget

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any, Callable
@@ -225,18 +226,6 @@ def test_what_a_key_of_another_account_hears_of_a_zone_proves_nothing(
     assert journals(tmp_path) == []
 
 
-def test_a_zone_that_left_the_account_for_good_is_forgotten_in_the_end(
-    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = killed_run(tmp_path)._journal.path
-    del api.zones["example.com"]
-    for _ in range(2):
-        recover(tmp_path)
-    monkeypatch.setattr(api.clock, "time", lambda: time.time() + 91 * 24 * 3600)
-    recover(tmp_path)
-    assert not path.exists()
-
-
 def test_what_was_not_told_is_not_forgotten_however_old(
     api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -313,6 +302,35 @@ def test_what_is_removed_is_told(
     (said,) = notified
     assert NAME in said
     assert VALUE in caplog.text
+
+
+@pytest.mark.parametrize(("number", "more"), [(10, ""), (12, " and 2 more names")])
+def test_of_many_names_ten_are_told_each_once(
+    api: FakeApi, tmp_path: Path, notified: list[str], number: int, more: str
+) -> None:
+    names = [f"_acme-challenge.{i}.example.com" for i in range(number)]
+    ledger = make_ledger(tmp_path, in_dns)
+    for name in names:
+        for value in (VALUE, digest("its wildcard's")):
+            ledger.add(name, value, RetryBudget())
+    kill(ledger._journal)
+    recover(tmp_path)
+    assert notified == [
+        f"Removed TXT records that an earlier run had left: {', '.join(names[:10])}{more}"
+    ]
+
+
+@pytest.mark.parametrize(("days", "is_kept"), [(89, True), (91, False)])
+def test_what_was_told_twice_is_kept_for_ninety_days(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int, is_kept: bool
+) -> None:
+    path = killed_run(tmp_path)._journal.path
+    del api.zones["example.com"]
+    for _ in range(2):
+        recover(tmp_path)
+    monkeypatch.setattr(api.clock, "time", lambda: os.stat(path).st_mtime + days * 24 * 3600)
+    recover(tmp_path)
+    assert path.exists() is is_kept
 
 
 def test_nothing_is_told_where_nothing_was(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
@@ -66,7 +67,9 @@ def write(results: dict[str, Any], folder: Path) -> None:
     if "far" in found:
         runs = Runs(found["far"])
         blocks["far"] = _far(runs)
-        blocks["summary"] = _summary(runs)
+        summary = _summary(runs)
+        blocks["summary"] = table(*summary)
+        blocks["summary-in-chinese"] = table(*in_chinese(summary))
         pictures.draw_speed(runs, folder / "speed.svg")
     if "growth" in found:
         blocks["growth"] = _growth(found["growth"])
@@ -138,7 +141,7 @@ def _speed(runs: Runs, not_measured: dict[str, str]) -> list[str]:
             shared, own = _told_apart(cases)
             rows = [[name, *_speed_row(runs, case)] for name, case in zip(own, cases)]
             head = ["Case", "floor", "ours", *map(_short, PEERS), "times"]
-            lines += [f"{shared[0].upper()}{shared[1:]}:", "", *table(head, rows), ""]
+            lines += [f"{shared[0].upper()}{shared[1:]}:", "", *table(head, *rows), ""]
     lines += [f"{name} was not measured: {why}" for name, why in not_measured.items() if why]
     return lines
 
@@ -198,14 +201,31 @@ def _far(runs: Runs) -> list[str]:
                 *others,
             ]
         )
-    return table([*head, *map(_short, PEERS), "times"], rows)
+    return table([*head, *map(_short, PEERS), "times"], *rows)
 
 
-def _summary(runs: Runs) -> list[str]:
-    """Give the table for the README: what a user meets."""
+def _summary(runs: Runs) -> list[list[str]]:
+    """Give the rows of the table for the README: what a user meets."""
     head = ["Order", "certbot-dns-aliyun 3", *map(_short, PEERS), "times faster"]
     cases = [case for case in USUAL if runs.measured(OURS, case)]
-    return table(head, [[case.what, *_speed_row(runs, case)[1:]] for case in cases])
+    return [head, *([case.what, *_speed_row(runs, case)[1:]] for case in cases)]
+
+
+def in_chinese(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Give the same rows for the README in Chinese."""
+    words = re.compile("|".join(_CHINESE))
+    return [[words.sub(lambda at: _CHINESE[at[0]], cell) for cell in row] for row in rows]
+
+
+_CHINESE = {
+    "Order": "申请",
+    "times faster": "倍数",
+    "apex and wildcard": "主域名和通配符",
+    "names": "个名称",
+    "name": "个名称",
+    "refused": "被拒绝",
+    "failed": "失败",
+}
 
 
 def _costs(runs: Runs) -> list[str]:
@@ -228,7 +248,7 @@ def _costs(runs: Runs) -> list[str]:
                     _number(runs.typical(name, at, "memory"), 0),
                 ]
             )
-    return table(head, rows)
+    return table(head, *rows)
 
 
 def _growth(orders: list[Run]) -> list[str]:
@@ -244,7 +264,7 @@ def _growth(orders: list[Run]) -> list[str]:
         counts += [str(run["questions"]), str(case.budget), str(run["busiest_second_of_questions"])]
         cost = [_number(run["cpu"], 1), _number(run["memory"], 0)]
         rows.append([names, str(case.zones), *phases, *counts, *cost])
-    return table(head, rows)
+    return table(head, *rows)
 
 
 def _startup(starts: list[Run]) -> list[str]:
@@ -269,7 +289,7 @@ def _startup(starts: list[Run]) -> list[str]:
         shown = own if contender == PLAIN.name else added
         sign = "" if contender == PLAIN.name else "+"
         rows.append([label, *(f"{1000 * cpu:{sign}.0f} ms" for cpu in [*shown, sum(shown)])])
-    return table(["CPU time", *(f"``{c}``" for c in commands), "together"], rows)
+    return table(["CPU time", *(f"``{c}``" for c in commands), "together"], *rows)
 
 
 def _breakdown(moments: list[tuple[str, float]]) -> list[str]:
@@ -278,7 +298,7 @@ def _breakdown(moments: list[tuple[str, float]]) -> list[str]:
         [what, f"{1000 * before:.0f}", f"{1000 * (at - before):.0f}"]
         for before, (what, at) in zip(began, moments)
     ]
-    return table(["What", "begins at, ms", "takes, ms"], rows)
+    return table(["What", "begins at, ms", "takes, ms"], *rows)
 
 
 def _short(name: str) -> str:
@@ -292,12 +312,18 @@ def _number(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table(head: Sequence[str], *rows: Sequence[str]) -> list[str]:
     """Lay out a simple table (docutils: an empty first column would continue the row above)."""
-    widths = [max(map(len, column)) for column in zip(head, *rows)]
+    widths = [max(map(_width, column)) for column in zip(head, *rows)]
     rule = " ".join("=" * width for width in widths)
 
     def line(cells: Sequence[str]) -> str:
-        return " ".join(cell.ljust(width) for cell, width in zip(cells, widths)).rstrip()
+        padded = [cell + " " * (width - _width(cell)) for cell, width in zip(cells, widths)]
+        return " ".join(padded).rstrip()
 
     return [rule, line(head), rule, *map(line, rows), rule]
+
+
+def _width(text: str) -> int:
+    """Give the columns of a text; docutils takes a Chinese character for two of them."""
+    return len(text) + sum(unicodedata.east_asian_width(each) in "FW" for each in text)

@@ -107,9 +107,10 @@ CODES: dict[str, dict[Code, str]] = {
     },
     "The record": {
         "DomainRecordConflict": "Where a CNAME is, there can be nothing else (RFC 1034, 3.6.2). "
-        "Certificates that Alibaba Cloud's ESA and CDN manage need a CNAME at "
-        "``_acme-challenge``; while it is there, no certificate for that name can be had "
-        "by this plugin. A CNAME that public DNS shows is followed; this one it does not.",
+        "Certificates that Alibaba Cloud's CDN manages, and those that ESA managed before it went "
+        "over to ``_dnsauth``, need a CNAME at ``_acme-challenge``; while it is there, no "
+        "certificate for that name can be had by this plugin. A CNAME that public DNS shows is "
+        "followed; this one it does not.",
         "QuotaExceeded.Record": "The zone's plan limits the number of records. Values that "
         "other tools left at ``_acme-challenge`` names are good candidates for removal.",
         "QuotaExceeded.TTL": "The records of this plugin have the lowest TTL that every plan "

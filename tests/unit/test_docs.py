@@ -16,6 +16,7 @@ import pytest
 import certbot_dns_aliyun
 from certbot_dns_aliyun import https, retrying
 from certbot_dns_aliyun.alidns import pace, requests
+from certbot_dns_aliyun.commands.arguments import parser
 from certbot_dns_aliyun.credentials import kinds, settings
 from certbot_dns_aliyun.dns_aliyun import Authenticator
 from certbot_dns_aliyun.guide import entry_of
@@ -24,6 +25,14 @@ ROOT = Path(__file__).resolve().parents[2]
 READMES = ["README.rst", "README.zh-CN.rst"]
 IN_DOCS = [str(page.relative_to(ROOT)) for page in ROOT.glob("docs/**/*.rst")]
 PAGES = [*READMES, "CHANGELOG.rst", *IN_DOCS]
+TRANSLATIONS = [str(file.relative_to(ROOT)) for file in ROOT.glob("docs/locale/**/*.po")]
+PACKAGE = Path(certbot_dns_aliyun.__file__).parent
+#: Codes that the plugin hands on as STS gave them.
+OF_STS = [
+    "EntityNotExist.Role",
+    "InvalidParameter.PolicyGrammar",
+    "InvalidParameter.DurationSeconds",
+]
 
 
 def text_of(page: str) -> str:
@@ -112,6 +121,29 @@ def test_the_page_on_credentials_names_every_setting() -> None:
         assert f"``{name}``" in text_of("docs/credentials.rst"), name
 
 
+@pytest.mark.parametrize("page", [*PAGES, *TRANSLATIONS])
+def test_a_page_names_no_option_key_or_code_that_is_not_in_the_code(page: str) -> None:
+    text = text_of(page)
+    assert set(re.findall(r"--dns-aliyun-[a-z-]+", text)) <= set(options())
+    # The last one is Certbot's own, in its renewal files.
+    keys = {*kinds.SETTINGS, *kinds.ALIASES, "endpoint", settings.TARGETS, "credentials"}
+    assert set(re.findall(rf"\b{kinds.PREFIX}(\w*[a-z])\b", text)) <= keys
+    source = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
+    for code in re.findall(r"\b(?:[A-Z][a-z]+)+\.[A-Z][A-Za-z]+\b", text):
+        assert code in (*OF_STS, *script("make_errors").KNOWN_BY_FORM) or f'"{code}"' in source
+
+
+def test_the_page_on_a_command_has_its_options_and_no_others() -> None:
+    (commands,) = (each for each in parser()._actions if isinstance(each.choices, dict))
+    for command, itself in commands.choices.items():
+        text = text_of(f"docs/commands/{command}.rst")
+        written = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*(?![\w-])", text))
+        own = [set(each.option_strings) for each in itself._actions if each.dest != "help"]
+        assert [names for names in own if not names & written] == [], command
+        long = {option for option in written if re.fullmatch("--.*[a-z]", option)}
+        assert long <= {"--allow-subset-of-names"}.union(*own), command
+
+
 def test_both_readmes_hold_the_same_commands_files_and_policies() -> None:
     for language in ("sh", "ini", "json"):
         first, second = (blocks(page, language) for page in READMES)
@@ -136,7 +168,10 @@ def test_the_readme_in_chinese_has_the_headings_the_words_of_code_and_the_figure
         for text in (english, chinese)
     ]
     assert figures[0].strip()
-    assert figures[0] == figures[1]
+    english, chinese = (re.findall(r"(?<= )\d+\.\d+\b(?!\.)", text) for text in figures)
+    assert english
+    assert english == chinese
+    assert not re.search("name|wildcard|times|Order", figures[1])
 
 
 def test_the_readme_in_chinese_breaks_no_line_between_two_characters() -> None:
@@ -208,13 +243,12 @@ def test_the_page_on_how_it_works_lists_each_module_in_its_own_words() -> None:
     listed = re.findall(
         r"^``([\w/]+(?:\.py|/))``\n((?: {3}.+\n)+)", text_of("docs/how-it-works.rst"), re.MULTILINE
     )
-    package = Path(certbot_dns_aliyun.__file__).parent
     modules = {
-        str(path.relative_to(package)).replace("__init__.py", ""): ast.get_docstring(
+        str(path.relative_to(PACKAGE)).replace("__init__.py", ""): ast.get_docstring(
             ast.parse(path.read_text(encoding="utf-8"))
         )
-        for path in package.rglob("*.py")
-        if path.parent != package or path.name != "__init__.py"
+        for path in PACKAGE.rglob("*.py")
+        if path.parent != PACKAGE or path.name != "__init__.py"
     }
     assert {path: " ".join(text.split()) for path, text in listed} == {
         path: " ".join(str(said).split("\n\n")[0].split()) for path, said in modules.items()
@@ -229,14 +263,13 @@ def test_the_page_on_contributing_maps_the_tests() -> None:
 
 
 def test_the_map_of_the_house_is_that_of_the_imports() -> None:
-    package = Path(certbot_dns_aliyun.__file__).parent
     source = text_of("docs/drawings/house.dot")
     rooms = dict(re.findall(r'^  (\w+) \[label="([\w./]+)', source, re.MULTILINE))
-    folders = {f"{path.name}/" for path in package.iterdir() if (path / "__init__.py").exists()}
+    folders = {f"{path.name}/" for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
     assert folders <= {*rooms.values()}
     below: dict[str, set[str]] = {room: set() for room in rooms}
     for room, place in rooms.items():
-        for path in [package / place] if place.endswith(".py") else (package / place).glob("*.py"):
+        for path in [PACKAGE / place] if place.endswith(".py") else (PACKAGE / place).glob("*.py"):
             for found in re.findall(r"certbot_dns_aliyun\.(\w+)", path.read_text(encoding="utf-8")):
                 below[room] |= {found} & rooms.keys() - {room}
 

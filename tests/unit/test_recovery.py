@@ -288,6 +288,7 @@ def test_without_list_another_key_cannot_know_whether_a_record_is_gone(
         api.faults.append(Fault(lost, action="DeleteDomainRecord"))
     recover(tmp_path, OTHER_KEY)
     assert "may be left" in caplog.text
+    assert "DescribeDomainRecords on acs:alidns:*:*:domain/example.com" in caplog.text
     api.zones = own
     recover(tmp_path)
     assert api.values("example.com") == []
@@ -469,6 +470,27 @@ def test_a_recovery_that_is_called_off_tells_of_no_failures(
     assert api.actions() == ["AddDomainRecord"]
     (warning,) = warnings(caplog)
     assert "next run (1)" in warning
+
+
+def test_what_is_left_when_it_is_called_off_is_counted_with_what_was_left_before(
+    api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.zones["example.org"] = []
+    names = [f"_acme-challenge.{n}.example.com" for n in "ab"] + ["_acme-challenge.example.org"]
+    ledger = make_ledger(tmp_path, lambda name: name[-11:])
+    for name in names:
+        ledger.add(name, VALUE, RetryBudget())
+    kill(ledger._journal)
+    budget = RetryBudget(20.0)
+
+    def act(action: str, parameters: dict[str, str]) -> Any:
+        if parameters["DomainName"] == "example.org":
+            budget.call_off()
+        return error("LastOperationNotFinished")
+
+    api._act = act  # type: ignore[method-assign]
+    make_ledger(tmp_path, lambda name: None).recover(budget)
+    assert "left to the next run (2)" in warnings(caplog)[-1]
 
 
 def slowly(api: FakeApi, seconds: float) -> Callable[..., Any]:

@@ -59,9 +59,11 @@ def test_a_key_that_ran_out_before_its_time_is_replaced(slow: World, kind: Kind)
 
 def test_a_token_of_the_file_that_runs_out_leaves_the_record_and_names_it(slow: World) -> None:
     slow.leaves_records = True
-    key = slow.add_key(Key.temporary(seconds=5.0, policy=zone_policy("example.com")))
-    command = slow.certonly("example.com", ini=slow.credentials_ini(key))
-    outcome = slow.certbot.run(*command)
+    key = slow.add_key(Key.temporary(policy=zone_policy("example.com")))
+    run = slow.certbot.start(*slow.certonly("example.com", ini=slow.credentials_ini(key)))
+    until(slow.records.made)
+    key.token_expires = 0.0
+    outcome = run.wait(60)
     (left,) = slow.records.left()
     assert "InvalidSecurityToken.Expired" in screen(outcome)
     assert left.value in screen(outcome)

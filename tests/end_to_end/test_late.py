@@ -23,12 +23,12 @@ def run_with_a_late_add(world: World, seconds: float) -> Run:
     return run
 
 
-def test_what_comes_after_the_record_is_gone_is_removed_too(world: World) -> None:
+def test_a_record_stands_until_a_late_call_can_add_it_no_more(world: World) -> None:
     run = run_with_a_late_add(world, 14)
     outcome = run.wait(90)
     assert outcome.ok, outcome
     until(lambda: all(call.ended for call in world.alidns.calls))
-    assert len(world.records.made()) == 2
+    assert len(world.records.made()) == 1
     assert not world.records.left()
     assert not journals(world)
 
@@ -40,5 +40,20 @@ def test_what_comes_after_a_kill_is_found_by_a_run_that_starts_at_once(world: Wo
     outcome = world.issue("other.example.com")
     assert outcome.ok, outcome
     assert len(world.records.made()) == 2
+    assert not world.records.left()
+    assert not journals(world)
+
+
+def test_what_a_late_call_could_add_once_more_stands_until_it_cannot(world: World) -> None:
+    """The first call gets no reply, the second one makes the record, and the run is killed."""
+    run = run_with_a_late_add(world, 18)
+    until(world.records.made, 30)
+    run.send(signal.SIGKILL)
+    run.wait(30)
+    assert not all(call.ended for call in world.alidns.calls)
+    outcome = world.issue("other.example.com")
+    assert outcome.ok, outcome
+    assert "a call of a run that was killed may be under way" in outcome.text
+    until(lambda: all(call.ended for call in world.alidns.calls))
     assert not world.records.left()
     assert not journals(world)

@@ -15,6 +15,7 @@ from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 from certbot_dns_aliyun.credentials.settings import Account, Settings
 from certbot_dns_aliyun.propagation.delegation import Place
 from certbot_dns_aliyun.records.ledger import Ledger
+from certbot_dns_aliyun.records.words import by_hand, cannot_list
 from certbot_dns_aliyun.retrying import RetryBudget
 from tests.unit.fake_api import KEY_ID, SECRET, FakeApi, Fault, error, lost, no_connection
 from tests.unit.parts import digest, journals, kill, make_ledger
@@ -152,24 +153,36 @@ def test_a_zone_that_was_only_tried_is_none_if_the_same_key_says_so(
     assert warnings(caplog) == []
 
 
+def of_two_accounts(config_dir: Path) -> Ledger:
+    keys = (("", OTHER_KEY), ("example.com", KEY_ID))
+    accounts = [Account(zone, KeySource(AccessKey(key, SECRET), "file")) for zone, key in keys]
+    place = Place(NAME, None, (), (NAME,))
+    return Ledger(Clients(Settings(accounts)), lambda name: [place], str(config_dir))
+
+
 def test_of_several_accounts_the_one_of_the_zone_says_so(
     api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def a_ledger() -> Ledger:
-        keys = (("", OTHER_KEY), ("example.com", KEY_ID))
-        accounts = [Account(zone, KeySource(AccessKey(key, SECRET), "file")) for zone, key in keys]
-        place = Place(NAME, None, (), (NAME,))
-        return Ledger(Clients(Settings(accounts)), lambda name: [place], str(tmp_path))
-
-    killed = a_ledger()
+    killed = of_two_accounts(tmp_path)
     api.is_dead = True
     with pytest.raises(errors.PluginError):
         killed.add(NAME, VALUE, RetryBudget())
     kill(killed._journal)
     api.is_dead = False
-    again = a_ledger()
-    again.recover(RetryBudget(20.0))
-    assert again.close() == []
+    of_two_accounts(tmp_path).recover(RetryBudget(20.0))
+    assert journals(tmp_path) == []
+    assert warnings(caplog) == []
+
+
+def test_of_several_accounts_the_one_of_the_zone_knows_that_a_record_is_gone(
+    api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.may_list = False
+    killed = of_two_accounts(tmp_path)
+    killed.add(NAME, VALUE, RetryBudget())
+    kill(killed._journal)
+    api.zones["example.com"].clear()
+    of_two_accounts(tmp_path).recover(RetryBudget(20.0))
     assert journals(tmp_path) == []
     assert warnings(caplog) == []
 
@@ -246,10 +259,13 @@ def test_a_zone_that_is_not_there_is_asked_for_once(api: FakeApi, tmp_path: Path
     assert len(journals(tmp_path)) == 1
 
 
-def test_a_key_that_may_not_list_removes_by_the_id(api: FakeApi, tmp_path: Path) -> None:
+def test_a_key_that_may_not_list_removes_by_the_id(
+    api: FakeApi, tmp_path: Path, notified: list[str]
+) -> None:
     killed_run(tmp_path)
     api.may_list = False
     recover(tmp_path)
+    assert len(notified) == 1
     assert api.values("example.com") == []
     assert journals(tmp_path) == []
 
@@ -266,8 +282,8 @@ def test_a_lost_reply_while_recovering_by_id_warns_of_nothing(
     assert warnings(caplog) == []
 
 
-def test_a_record_whose_removal_was_not_noted_any_more_warns_of_nothing(
-    api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_a_record_whose_removal_was_not_noted_any_more_is_told_of_by_nothing(
+    api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture, notified: list[str]
 ) -> None:
     """The run was killed between the two, or somebody else removed it; the key may not list."""
     killed_run(tmp_path)
@@ -275,7 +291,23 @@ def test_a_record_whose_removal_was_not_noted_any_more_warns_of_nothing(
     api.zones["example.com"].clear()
     recover(tmp_path)
     assert journals(tmp_path) == []
-    assert warnings(caplog) == []
+    assert warnings(caplog) == notified == []
+
+
+def test_what_may_be_left_is_told_twice_with_what_to_do_by_hand_and_then_in_the_log_alone(
+    api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    killed_run(tmp_path)
+    (record,) = api.zones["example.com"]
+    api.zones, api.may_list = {"example.com": []}, False
+    what = f"The TXT record {NAME} = {VALUE} of an earlier run"
+    left = f"{what} may be left: {cannot_list('example.com')}."
+    hand = by_hand("example.com", "_acme-challenge", record.id)
+    for said in (f"{left}{hand}", f"{left}{hand} This is not told again.", left):
+        with caplog.at_level("INFO", "certbot_dns_aliyun.records.recovery"):
+            caplog.clear()
+            recover(tmp_path, OTHER_KEY)
+        assert [r.getMessage() for r in caplog.records if r.module == "recovery"] == [said]
 
 
 @pytest.mark.parametrize("reply_lost", [True, False])

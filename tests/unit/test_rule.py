@@ -125,6 +125,14 @@ def test_a_refusal_names_the_cname_its_owner_and_the_line(tmp_path: Path) -> Non
             assert words in str(caught.value)
 
 
+def test_a_refusal_of_a_section_names_the_name_and_its_own() -> None:
+    rule = Rule(load(section("example.com") + section("example.net")))
+    place = Place(TARGET, "example.net", (), (NAME, "hop.example.org", TARGET))
+    with pytest.raises(errors.PluginError) as caught:
+        rule.refuse_section(place, "example.net")
+    assert f"in a zone of [example.net], and {NAME} is in one of [example.com]" in str(caught.value)
+
+
 def test_a_cname_that_only_a_resolver_tells_is_told_as_that() -> None:
     place = Place(TARGET, "example.net", (), (NAME, "hop.example.org", TARGET), is_hearsay=True)
     with pytest.raises(errors.PluginError) as caught:

@@ -78,6 +78,15 @@ def test_what_journals_list_can_be_told_without_taking_them_over(tmp_path: Path)
     going_on.close()
 
 
+def test_a_journal_that_goes_while_they_are_listed_keeps_no_other_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed_run(tmp_path)
+    names = Folder.journals
+    monkeypatch.setattr(Folder, "journals", lambda folder: ["0-gone.journal", *names(folder)])
+    assert Journal.listed(str(tmp_path)) == {A, B}
+
+
 def test_a_folder_that_is_none_lists_nothing(tmp_path: Path) -> None:
     assert Journal.listed(str(tmp_path)) == set()
     Folder(str(tmp_path)).path.write_text("no folder")

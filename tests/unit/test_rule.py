@@ -147,9 +147,9 @@ def test_a_cname_that_only_a_resolver_tells_is_told_as_that() -> None:
 def test_whose_zone_is_not_known_is_told_by_the_name_of_the_cname() -> None:
     place = Place(TARGET, "example.net", (), (NAME, "hop.example.org", TARGET))
     with pytest.raises(errors.PluginError) as caught:
-        Rule(load(section("example.net"))).refuse_use(place, "example.net", Use(("A",)))
+        Rule(load(section("example.net"))).refuse_use(place, "example.net", Use(("A", "MX")))
     assert f"({NAME} -> hop.example.org -> {TARGET}), where" in str(caught.value)
-    assert ": who controls hop.example.org must not choose" in str(caught.value)
+    assert "(A, MX): who controls hop.example.org must not choose" in str(caught.value)
 
 
 def test_the_way_out_names_the_section_of_the_zone() -> None:

@@ -177,7 +177,7 @@ distributions: ## each Debian from install to purge, the newest Pythons, the ima
 	@$(MAKE) --no-print-directory deb
 	rm -rf build/chroots/*wheels*
 	$(BIN)/python -m tests.distributions.debian
-	$(PYTEST) -n $(FEW) --dist loadgroup tests/distributions
+	$(PYTEST) -n $(FEW) --dist loadfile tests/distributions
 
 release-check: ## all of a release but the upload
 	$(call prepare,build/venv/dev)

@@ -19,7 +19,6 @@ from tests.world import World
 
 pytestmark = [
     pytest.mark.timeout(1200),
-    pytest.mark.xdist_group("image"),  # some gigabytes, once
     pytest.mark.skipif(bool(image.why_not()), reason=image.why_not()),
 ]
 

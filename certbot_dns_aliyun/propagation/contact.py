@@ -43,6 +43,9 @@ class Contact:
     :ivar lag: the least seconds after its adding at which a record was seen here; None before
     :ivar disagrees: whether answers show that machines behind the address differ
     :ivar followers: called when the lag becomes known
+    :ivar too_young: the most seconds after its adding at which one was not
+    :ivar youngest_at: when to ask for a record that is younger than all that
+    :ivar scout: who asks it in short intervals as long as no record was seen here
     :ivar is_followed: whether somebody asks it often already
     :ivar intercepted: whether something in between answers in its place; None if that is not known
     :ivar probe: the finding out of that, while it is under way
@@ -55,6 +58,9 @@ class Contact:
         self.lag: float | None = None
         self.disagrees = False
         self.followers: list[Callable[[], None]] = []
+        self.too_young = 0.0
+        self.youngest_at = 0.0
+        self.scout: object | None = None
         self.is_followed = False
         self.intercepted: bool | None = None
         self.probe: asyncio.Task[Outcome | None] | None = None

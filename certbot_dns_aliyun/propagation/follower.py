@@ -140,9 +140,6 @@ class Follower:
         self._began = clock.now()
         self._lag: float | None = None
         self._asked_at: float | None = None
-        self._youngest_at = 0.0
-        #: The greatest age at which a record was not served.
-        self._too_young = 0.0
         self._restraint = 0
         self._unanswered_since: float | None = None
         self._unanswered_looks = 0
@@ -198,6 +195,8 @@ class Follower:
                 await self._follow()
         finally:
             self.contact.followers.remove(self.stir)
+            if self.contact.scout is self:
+                self.contact.scout = None
 
     async def _follow(self) -> None:
         while True:
@@ -206,7 +205,11 @@ class Follower:
             if self.is_complete or (self.missing and not names):
                 await self._rest(None if self.is_complete else self._until_due())
                 continue
+            is_first = self._asked_at is None
             self._asked_at = self._clock.now()
+            if is_first and not self._is_scout():
+                await self._rest(self._long_pause())
+                continue
             denied, answered = (await self._ask(names)) if names else (False, 1)
             if not self.missing:
                 denied = await self._sample()
@@ -214,8 +217,16 @@ class Follower:
             # A lost question has taken its time already.
             if denied or (not answered and self._clock.now() - self._asked_at < _SHORTEST_PAUSE):
                 pause = max(pause, self._pause())
-            if pause:
+            if denied and not self._is_scout():
+                await self._rest(self._long_pause())
+            elif pause:
                 await asyncio.sleep(pause)
+
+    def _is_scout(self) -> bool:
+        """Tell whether it asks for other zones, too: what it sees first stirs those."""
+        if self.contact.lag is None and self.contact.scout is None:
+            self.contact.scout = self
+        return self.contact.lag is not None or self.contact.scout is self
 
     async def look_again(self) -> None:
         """Ask for some records once more: the last sample is not fresh."""
@@ -260,12 +271,12 @@ class Follower:
         """
         if not ages or min(ages.values()) > lag - _PRECISION:
             return []  # all are due in a moment
-        between = [name for name, age in ages.items() if age > self._too_young]
-        if between and lag - self._too_young > _PRECISION:
-            middle = (self._too_young + lag) / 2
+        between = [name for name, age in ages.items() if age > self.contact.too_young]
+        if between and lag - self.contact.too_young > _PRECISION:
+            middle = (self.contact.too_young + lag) / 2
             return [min(between, key=lambda name: abs(ages[name] - middle))]
-        if self._clock.now() >= self._youngest_at:
-            self._youngest_at = self._clock.now() + 4 * self._sharing * self._pause()
+        if self._clock.now() >= self.contact.youngest_at:
+            self.contact.youngest_at = self._clock.now() + 4 * self._pause()
             return [min(ages, key=lambda name: ages[name])]
         return []
 
@@ -279,7 +290,7 @@ class Follower:
             return self._until_relief()
         oldest = min(self._wanted[name].added_at for name in self.missing)
         until_oldest = oldest + lag - time.monotonic()
-        until_youngest = self._youngest_at - self._clock.now()
+        until_youngest = self.contact.youngest_at - self._clock.now()
         return min(until_oldest, until_youngest) if until_youngest > 0 else until_oldest
 
     def _until_relief(self) -> float:
@@ -291,6 +302,10 @@ class Follower:
     def _pause(self) -> float:
         waited = self._clock.now() - self._began
         return min(max(_PAUSE_SHARE * waited, _SHORTEST_PAUSE), _LONGEST_PAUSE)
+
+    def _long_pause(self) -> float:
+        """Give the pause of those of many zones that leave the asking to another one."""
+        return min(self._sharing * self._pause(), _RELIEF)
 
     async def _rest(self, seconds: float | None) -> None:
         if seconds is not None:
@@ -367,8 +382,8 @@ class Follower:
                 stir()
         if self._lag is not None:
             self._lag = min(self._lag, age)
-        if age < self._too_young:
-            self._too_young = 0.0
+        if age < self.contact.too_young:
+            self.contact.too_young = 0.0
 
     def _denied(self, name: str, age: float) -> None:
         if name not in self.missing:
@@ -377,7 +392,7 @@ class Follower:
             self.is_complete = False
             self.contact.disagrees = True
             self.stir()
-        self._too_young = max(self._too_young, age)
+        self.contact.too_young = max(self.contact.too_young, age)
         lag = self._least_lag()
         if lag is not None and age >= lag:
             self._lag = age + self._pause()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, Callable
 
 import pytest
 from hypothesis import given, settings
@@ -122,29 +123,66 @@ def most_in_a_second(times: list[float]) -> int:
     return max(sum(at <= each < at + 1.0 for each in times) for at in times)
 
 
-@pytest.mark.parametrize("each", [10, 1], ids=["10_zones", "100_zones"])
-def test_zones_that_share_their_name_servers_share_the_budget(clock: Clock, each: int) -> None:
-    servers = {f"192.0.2.{i + 1}": server for i, server in enumerate(far_away(0.03, 0.0))}
-    named = [NameServer("dns1.hichina.com", address) for address in servers]
-    wanted = {name_of(i): frozenset({f"value-{i}"}) for i in range(100)}
+def zones_at_the_same(
+    servers: list[Server], clock: Clock, names: int, each: int
+) -> tuple[list[ZoneWatch], Servers, dict[ZoneWatch, float]]:
+    """Zones with some of the names each, at the same servers; and when their watches ended."""
+    at = {f"192.0.2.{i + 1}": server for i, server in enumerate(servers)}
+    named = [NameServer("dns1.hichina.com", address) for address in at]
+    wanted = {name_of(i): frozenset({f"value-{i}"}) for i in range(names)}
+    added_at = {name: START + i * APART for i, name in enumerate(wanted)}
     contacts: dict[str, Any] = {}
     zones = [
         a_watch(
             named,
             {name: wanted[name] for name in list(wanted)[first : first + each]},
             LIMITS,
+            added_at,
             contacts=contacts,
-            sharing=100 // each,
+            sharing=names // each,
             second_opinion=nothing_else,
         )
-        for first in range(0, 100, each)
+        for first in range(0, names, each)
     ]
-    fake = Servers(clock, wanted, servers)
+    ended: dict[ZoneWatch, float] = {}
+
+    def noting(zone: ZoneWatch) -> Callable[[], Coroutine[Any, Any, None]]:
+        run = zone.run
+
+        async def noted() -> None:
+            await run()
+            ended[zone] = clock.elapsed
+
+        return noted
+
+    for zone in zones:
+        zone.run = noting(zone)  # type: ignore[method-assign]
+    fake = Servers(clock, wanted, at, added_at=added_at)
     with fake.in_place():
         clock.run(watching(*zones))
+    return zones, fake, ended
+
+
+@pytest.mark.parametrize("seconds", [0.001, 0.03, 0.2])
+@pytest.mark.parametrize(("names", "each"), [(100, 10), (100, 1), (10, 1), (4, 2)])
+def test_zones_that_share_their_name_servers_share_the_budget(
+    clock: Clock, names: int, each: int, seconds: float
+) -> None:
+    zones, fake, _ = zones_at_the_same(far_away(seconds, 0.0), clock, names, each)
     assert all(zone.served_since for zone in zones)
-    assert 2.0 <= clock.elapsed < 4.0
-    assert fake.questions <= 100 * 16 * 1.3 + 40 * 16
+    last_served = (names - 1) * APART + max(LAGS)
+    assert last_served <= clock.elapsed < last_served + 0.6 + 10 * seconds
+    assert fake.questions <= names * 16 * 1.3 + 40 * 16
+
+
+def test_a_zone_that_no_address_serves_holds_up_no_other_at_the_same(clock: Clock) -> None:
+    """It may be the one that asks for all of them."""
+    servers = far_away(0.03, 0.0)
+    for server in servers:
+        server.served_at[name_of(0)] = 300.0
+    (first, *others), _, ended = zones_at_the_same(servers, clock, 10, 1)
+    assert ended[first] > 300
+    assert max(ended[zone] for zone in others) < max(LAGS) + 2
 
 
 def test_records_that_come_in_batches_are_seen_when_they_come(clock: Clock) -> None:

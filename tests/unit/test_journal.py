@@ -529,3 +529,20 @@ def test_any_file_is_read_without_an_error(
     for journal in abandoned(folder.parent):
         journal.close()
     assert abandoned(folder.parent) == []
+
+
+def test_a_disk_that_is_full_is_told_once_with_the_journals_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write = os.write
+    monkeypatch.setattr(
+        os, "write", lambda file, text: write(file, text) - (A.value.encode() in text)
+    )
+    journal = of_this_run(tmp_path)
+    for key in (A, B):
+        journal.adding({key: ""})
+    (said,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert said.startswith(
+        f"The journal {journal.path} cannot be written (No space left on device): "
+    )
+    journal.close()

@@ -69,3 +69,43 @@ def test_work_that_fails_fails_at_once(clock: Clock) -> None:
 
     with pytest.raises(ValueError, match="broken"):
         clock.run(AwakeClock().wait_for(work(), 10))
+
+
+def test_each_time_asleep_counts_and_only_while_somebody_looks(clock: Clock) -> None:
+    async def live() -> list[float]:
+        awake = AwakeClock()
+        looks = [asyncio.ensure_future(awake.tick()) for _ in range(2)]
+        began, seen = awake.now(), []
+        for stopped in (100, 100, 1):
+            await asyncio.sleep(1)
+            clock.sleep(stopped)
+            seen.append(awake.now() - began)
+        looks.pop().cancel()
+        await asyncio.sleep(1)
+        clock.sleep(100)
+        seen.append(awake.now() - began)
+        looks.pop().cancel()
+        await asyncio.sleep(1)
+        clock.sleep(100)
+        seen.append(awake.now() - began)
+        return seen
+
+    assert clock.run(live()) == pytest.approx([0.75, 1.5, 3.5, 4.25, 105.25], abs=0.4)
+
+
+def test_work_that_is_late_is_cancelled(clock: Clock) -> None:
+    async def wait() -> bool:
+        work = asyncio.Event()
+        waiting = asyncio.ensure_future(AwakeClock().wait_for(_until(work), 10))
+        await asyncio.wait([waiting])
+        await asyncio.sleep(0)
+        return work.is_set()
+
+    async def _until(ended: asyncio.Event) -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            ended.set()
+
+    assert clock.run(wait())
+    assert 10 <= clock.elapsed < 10.5

@@ -42,13 +42,29 @@ def test_questions_that_are_cancelled_in_their_queue_leave_it(
 
 
 @pytest.mark.parametrize(
-    ("limit", "at_once"), [(256, 192), (100_000, 400), (resource.RLIM_INFINITY, 400)]
+    ("limit", "is_open", "at_once"),
+    [
+        (256, 0, 192),
+        (256, 50, 142),
+        (256, None, 128),
+        (100, 90, 8),
+        (100_000, 0, 400),
+        (resource.RLIM_INFINITY, 0, 400),
+    ],
 )
 def test_no_more_are_under_way_at_once_than_a_process_may_open(
-    monkeypatch: pytest.MonkeyPatch, limit: int, at_once: int
+    monkeypatch: pytest.MonkeyPatch, limit: int, is_open: int | None, at_once: int
 ) -> None:
-    monkeypatch.setattr(resource, "getrlimit", lambda which: (limit, limit))
-    monkeypatch.setattr(traffic.os, "listdir", lambda path: [])
+    """None stands for a system that does not tell what is open."""
+
+    def listdir(path: str) -> list[str]:
+        if is_open is None or path != "/proc/self/fd":
+            raise FileNotFoundError
+        return [str(number) for number in range(is_open)]
+
+    limits = {resource.RLIMIT_NOFILE: (limit, 2 * limit)}
+    monkeypatch.setattr(resource, "getrlimit", limits.__getitem__)
+    monkeypatch.setattr(traffic.os, "listdir", listdir)
     most = under_way = 0
 
     async def ask(place: Traffic, number: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 import time
 from typing import Any, Callable
 
@@ -13,7 +14,14 @@ import dns.rrset
 import pytest
 
 from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply, ask
-from certbot_dns_aliyun.propagation.wire import Way
+from certbot_dns_aliyun.propagation.wire import (
+    RoundTrip,
+    TooMuchError,
+    Way,
+    _Datagrams,
+    _Stream,
+    make_query,
+)
 
 NAME = "_acme-challenge.example.com"
 ADDRESS = "127.0.0.1"
@@ -105,3 +113,82 @@ def test_a_datagram_beyond_all_sizes_is_passed_over() -> None:
 
 def test_one_that_is_larger_than_asked_for_is_read() -> None:
     assert len(reply_over_udp(lambda query: [texts(query, 40)]).values) == 40
+
+
+class Pieces:
+    """A socket that receives what it is given, in pieces."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self.pieces = list(pieces)
+
+    async def recv(self, size: int, timeout: float | None) -> bytes:
+        assert (size, timeout) == (65535, 2.0)
+        return self.pieces.pop(0)
+
+    async def recvfrom(self, size: int, timeout: float | None) -> tuple[bytes, str]:
+        return await self.recv(size, timeout), "192.0.2.1"
+
+
+def over_a_stream(*pieces: bytes) -> bytes:
+    async def receive() -> bytes:
+        stream = _Stream(Pieces(*pieces))
+        return b"".join([await stream.recv(65535, 2.0) for _ in pieces])
+
+    return asyncio.run(receive())
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 14, 15])
+@pytest.mark.parametrize("counts", [(500, 0, 0), (0, 500, 0), (0, 0, 500), (100, 200, 200)])
+def test_the_records_are_counted_however_the_message_comes(
+    size: int, counts: tuple[int, int, int]
+) -> None:
+    """Those of all sections but the questions; what comes after the header may look like one."""
+
+    def pieces(*counts: int) -> list[bytes]:
+        message = b"\0\x40" + struct.pack("!6H", 1, 0, 999, *counts) + b"\xff" * 50
+        return [message[at : at + size] for at in range(0, len(message), size)]
+
+    assert over_a_stream(*pieces(*counts)) == b"".join(pieces(*counts))
+    with pytest.raises(TooMuchError):
+        over_a_stream(*pieces(*counts[:2], counts[2] + 1))
+
+
+@pytest.mark.parametrize(("size", "read"), [(4096, 4096), (4097, 0)])
+def test_a_datagram_of_the_greatest_size_is_read(size: int, read: int) -> None:
+    data, source = asyncio.run(_Datagrams(Pieces(bytes(size))).recvfrom(65535, 2.0))
+    assert (len(data), source) == (read, "192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("way", "unchecked", "edns", "flags"),
+    [
+        (Way.UDP, False, 0, "RD"),
+        (Way.TCP, False, 0, "RD"),
+        (Way.PLAIN, False, -1, "RD"),
+        (Way.UDP, True, 0, "RD CD"),
+        (Way.PLAIN, True, -1, "RD CD"),
+    ],
+)
+def test_the_question_as_it_travels(way: Way, unchecked: bool, edns: int, flags: str) -> None:
+    query = make_query(NAME, dns.rdatatype.MX, way, unchecked)
+    assert query.question[0].to_text() == f"{NAME}. IN MX"
+    assert (query.edns, dns.flags.to_text(query.flags)) == (edns, flags)
+    assert query.payload == (1232 if edns == 0 else 0)
+    assert bool(query.ednsflags & dns.flags.DO) == (unchecked and edns == 0)
+
+
+def test_the_round_trip_is_smoothed_as_the_rfc_has_it() -> None:
+    trip = RoundTrip()
+    assert (trip.mean, trip.deviation) == (0, 0)
+    trip.took(0.2, Way.UDP)
+    assert (trip.mean, trip.deviation) == pytest.approx((0.2, 0.1))
+    trip.took(0.4, Way.PLAIN)
+    assert (trip.mean, trip.deviation) == pytest.approx((0.225, 0.125))
+    trip.took(0.45, Way.TCP)
+    assert (trip.mean, trip.deviation) == pytest.approx((0.225, 0.09375))
+
+
+def test_an_answer_in_no_time_is_an_answer() -> None:
+    trip = RoundTrip()
+    trip.took(0.0, Way.UDP)
+    assert (trip.mean, trip.deviation) == (0.001, 0)

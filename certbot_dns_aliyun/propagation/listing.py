@@ -9,5 +9,5 @@ def listed(items: Iterable[str], most: int = 3, between: str = ", ") -> str:
     """List the first of some items."""
     everything = list(items)
     more = len(everything) - most
-    told = between.join(everything[:most] if more > 0 else everything)
+    told = between.join(everything[:most])
     return f"{told} and {more} more" if more > 0 else told

@@ -20,8 +20,8 @@ MORE_PACKAGES = {
     "sid": ",pipx,python3.15",
 }
 SUITES = ("bullseye", "bookworm", "trixie", "sid")
-#: Those that a line of README may begin with.
-COMMANDS = ("apt", "ln", "pip", "pipx", "python3")
+#: Those that a line of README may begin with; what apt is to install is in PACKAGES.
+COMMANDS = ("ln", "pip", "pipx", "python3")
 #: Their own.
 PYTHONS = {"bullseye": "3.9", "bookworm": "3.11", "trixie": "3.13", "sid": "3.14"}
 #: That of Certbot's own image, and the one after it; sid has both.
@@ -133,15 +133,14 @@ def environment_wheels(suite: str) -> Path:
 
 
 def commands_of(way: str) -> list[str]:
-    """What README has for a way to install the plugin, in the order in which it is to be run."""
+    """What README has for a way to install the plugin, beside apt's part."""
     text = (CHECKOUT / "README.rst").read_text(encoding="utf-8")
     (described,) = re.findall(rf"^{re.escape(way)}\n((?: .*\n)+)", text, re.MULTILINE)
     found = [" ".join(each.split()) for each in re.findall("``(.+?)``", described, re.DOTALL)]
     candidate = re.search("``('certbot-dns-aliyun>=.+?rc.+?')``", text)
     if candidate:
         found = [each.replace("'certbot-dns-aliyun>=3'", candidate[1]) for each in found]
-    commands = [each for each in found if PurePath(each.split()[0]).name in COMMANDS]
-    return sorted(commands, key=lambda each: not each.startswith("apt "))
+    return [each for each in found if PurePath(each.split()[0]).name in COMMANDS]
 
 
 @dataclass

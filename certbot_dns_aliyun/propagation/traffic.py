@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator
 #: Questions a second, to all servers together and to one address.
 PER_SECOND = 1000
 PER_SECOND_TO_ONE = 250
+#: Those of them that need not be spaced: a sample of an address, which ends the wait for it.
+_AT_ONCE_TO_ONE = 25
 #: Questions to a resolver that need not be spaced: a large order begins with one for each name, on
 #: which all others wait. (dnsmasq forwards 150 at once by default.)
 TO_RESOLVER_AT_ONCE = 100
@@ -30,14 +32,16 @@ class Traffic:
         self._turns: dict[str, _Turn] = {}
 
     @contextlib.asynccontextmanager
-    async def question(self, address: str, at_once: int = 1) -> AsyncIterator[None]:
+    async def question(self, address: str, at_once: int = _AT_ONCE_TO_ONE) -> AsyncIterator[None]:
         """Wait for the turn of a question to an address, and hold a place while it is asked.
 
         :param at_once: questions to this address that need not be spaced
         """
         if self._places is None:  # made in the loop that it is for, as Python 3.9 wants it
             self._places = asyncio.Semaphore(_most_at_once())
-        await self._turns.setdefault(address, _Turn(PER_SECOND_TO_ONE, at_once)).wait()
+        await self._turns.setdefault(
+            address, _Turn(PER_SECOND_TO_ONE - _AT_ONCE_TO_ONE, at_once)
+        ).wait()
         async with self._places:
             await self._turn.wait()
             yield

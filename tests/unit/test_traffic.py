@@ -8,6 +8,7 @@ import resource
 import pytest
 
 from certbot_dns_aliyun.propagation import traffic
+from certbot_dns_aliyun.propagation.follower import _SAMPLE
 from certbot_dns_aliyun.propagation.traffic import (
     PER_SECOND,
     PER_SECOND_TO_ONE,
@@ -110,4 +111,21 @@ def test_the_first_questions_to_a_resolver_wait_for_no_others_and_the_rest_do(
 
     clock.run(run())
     assert asked[TO_RESOLVER_AT_ONCE - 1] < 0.12
-    assert 0.9 <= asked[-1] < 1.1
+    assert 0.9 <= asked[-1] < 1.2
+
+
+def test_a_sample_of_an_address_goes_out_at_once_and_no_second_sees_too_many(clock: Clock) -> None:
+    asked: list[float] = []
+
+    async def ask(place: Traffic) -> None:
+        async with place.question(ONE):
+            asked.append(clock.elapsed)
+
+    async def run() -> None:
+        place = Traffic()
+        await asyncio.gather(*(ask(place) for _ in range(3 * PER_SECOND_TO_ONE)))
+
+    clock.run(run())
+    assert asked[_SAMPLE - 1] < 0.03
+    most = max(sum(at <= each < at + 1.0 for each in asked) for at in asked)
+    assert 0.9 * PER_SECOND_TO_ONE < most <= 1.02 * PER_SECOND_TO_ONE

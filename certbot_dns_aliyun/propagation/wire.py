@@ -103,9 +103,6 @@ class _Backend(dns.asyncbackend.Backend):  # type: ignore[misc, name-defined]
     def __init__(self, is_connected: bool) -> None:
         self._is_connected = is_connected
 
-    def name(self) -> str:
-        return "asyncio"
-
     def datagram_connection_required(self) -> bool:
         return self._is_connected
 

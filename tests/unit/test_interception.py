@@ -152,3 +152,11 @@ def test_the_reason_not_to_ask() -> None:
     assert asyncio.run(obstacle(caught, OWN)) is Outcome.INTERCEPTED
     assert asyncio.run(obstacle(caught, OWN)) is Outcome.INTERCEPTED
     assert len(caught.asked) == 2
+
+
+def test_who_offers_recursion_and_answers_tells_who_it_is() -> None:
+    """Some authoritative servers do offer it; only a failure says nothing then."""
+    own = Reply(Outcome.AUTHORITATIVE, zone=OWN, has_answer=True, offers_recursion=True)
+    contact = Scripted([own, LOST], [LOST, NOT_MINE])
+    assert asyncio.run(is_intercepted(contact, OWN)) is False
+    assert contact.asked.count((OWN, False)) == 1

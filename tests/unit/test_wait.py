@@ -177,3 +177,29 @@ def test_no_line_is_told_twice(
 ) -> None:
     waiting(clock, monkeypatch, watched(clock, Server(), SILENT), seconds=120)
     assert not [a for a, b in itertools.combinations(told, 2) if a == b]
+
+
+class Shown(LiveLine):
+    """A line at a terminal."""
+
+    def __init__(self) -> None:
+        super().__init__(False)
+        self.is_shown = True
+        self.lines: list[str] = []
+
+    def write(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def test_at_a_terminal_one_line_tells_how_far_it_is(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, told: list[str]
+) -> None:
+    zone = watched(clock, Server(), Server([after(9999)]))
+    clock.now -= clock.elapsed
+    dns, line = FakeDns(clock, [zone], 40), Shown()
+    monkeypatch.setattr(wait.concurrent.futures, "wait", dns.pass_time)
+    wait.wait_until_served(dns, [], LIMITS, line)  # type: ignore[arg-type]
+    first, last = line.lines[0], line.lines[-1]
+    assert first == "1 of 2 addresses serve all records, 0.2 s, waiting for ns1.alidns.com"
+    assert last == "1 of 2 addresses serve all records, 40.0 s, waiting for ns1.alidns.com"
+    assert len(told) == 1, "no more than the beginning"

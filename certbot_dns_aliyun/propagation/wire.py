@@ -97,6 +97,10 @@ async def exchange(
     )
 
 
+#: Loaded now: beside the SDK, which comes in while the first question is asked, it takes far longer.
+_ASYNCIO = dns.asyncbackend.get_backend("asyncio")
+
+
 class _Backend(dns.asyncbackend.Backend):  # type: ignore[misc, name-defined]
     """dnspython's own sockets, within bounds."""
 
@@ -107,8 +111,7 @@ class _Backend(dns.asyncbackend.Backend):  # type: ignore[misc, name-defined]
         return self._is_connected
 
     async def make_socket(self, family: int, kind: int, *given: Any, **more: Any) -> Any:
-        backend = dns.asyncbackend.get_backend("asyncio")
-        made = await backend.make_socket(family, kind, *given, **more)  # type: ignore[no-untyped-call]
+        made = await _ASYNCIO.make_socket(family, kind, *given, **more)  # type: ignore[no-untyped-call]
         return _Datagrams(made) if kind == socket.SOCK_DGRAM else _Stream(made)
 
 

@@ -97,7 +97,7 @@ async def exchange(
     )
 
 
-#: Loaded now: beside the SDK, which comes in while the first question is asked, it takes far longer.
+#: Loaded now: while the first question is asked the SDK comes in, and beside that it takes longer.
 _ASYNCIO = dns.asyncbackend.get_backend("asyncio")
 
 

@@ -218,7 +218,7 @@ class Follower:
             if denied or (not answered and self._clock.now() - self._asked_at < _SHORTEST_PAUSE):
                 pause = max(pause, self._pause())
             if denied and not self._is_scout():
-                await self._rest(self._long_pause())
+                await self._rest(max(pause, self._long_pause()))
             elif pause:
                 await asyncio.sleep(pause)
 

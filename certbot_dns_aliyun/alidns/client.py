@@ -118,10 +118,10 @@ class Client:
     ) -> Added:
         """Add a TXT record, unless it is there already.
 
-        :param calling: is called just before each try that may add it
-
         An error's ``maybe_done`` tells whether the record may stand in the zone all the same, and
         ``maybe_late`` whether it may yet come to stand there.
+
+        :param calling: is called just before each try that may add it
         """
         maybe_done, unanswered = False, 0
         written_rr = rr

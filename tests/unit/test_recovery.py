@@ -54,6 +54,16 @@ def killed_run(config_dir: Path) -> Ledger:
     return ledger
 
 
+def killed_run_in_two_zones(config_dir: Path, api: FakeApi) -> None:
+    """A run that is killed after it has added two records to one zone, and one to another."""
+    api.zones["example.org"] = []
+    names = [f"_acme-challenge.{n}.example.com" for n in "ab"] + ["_acme-challenge.example.org"]
+    ledger = make_ledger(config_dir, lambda name: name[-11:])
+    for name in names:
+        ledger.add(name, VALUE, RetryBudget())
+    kill(ledger._journal)
+
+
 def recover(config_dir: Path, key_id: str = KEY_ID) -> None:
     ledger = make_ledger(config_dir, in_dns, key_id)
     ledger.recover(RetryBudget(20.0))
@@ -471,12 +481,7 @@ def test_a_dead_api_is_told_once_for_all_records(
 def test_a_zone_that_is_busy_all_the_time_does_not_keep_the_others_from_their_turn(
     api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    api.zones["example.org"] = []
-    names = [f"_acme-challenge.{n}.example.com" for n in "ab"] + ["_acme-challenge.example.org"]
-    ledger = make_ledger(tmp_path, lambda name: name[-11:])
-    for name in names:
-        ledger.add(name, VALUE, RetryBudget())
-    kill(ledger._journal)
+    killed_run_in_two_zones(tmp_path, api)
     real = api._act
 
     def act(action: str, parameters: dict[str, str]) -> Any:
@@ -507,12 +512,7 @@ def test_a_recovery_that_is_called_off_tells_of_no_failures(
 def test_what_is_left_when_it_is_called_off_is_counted_with_what_was_left_before(
     api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    api.zones["example.org"] = []
-    names = [f"_acme-challenge.{n}.example.com" for n in "ab"] + ["_acme-challenge.example.org"]
-    ledger = make_ledger(tmp_path, lambda name: name[-11:])
-    for name in names:
-        ledger.add(name, VALUE, RetryBudget())
-    kill(ledger._journal)
+    killed_run_in_two_zones(tmp_path, api)
     budget = RetryBudget(20.0)
 
     def act(action: str, parameters: dict[str, str]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from tests.world.resolver import FOR_THE_CA
 MakeWorld = Callable[..., World]
 
 RECORD = "_acme-challenge.example.com"
+#: Whether the property tests are to try far more.
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 
 
 def screen(outcome: Outcome) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import os
 import random
 import tempfile
 import threading
@@ -35,6 +34,7 @@ from certbot_dns_aliyun.records import journal, ledger, recovery
 from certbot_dns_aliyun.records.folder import Folder
 from certbot_dns_aliyun.records.journal import Journal
 from certbot_dns_aliyun.run import Challenge
+from tests.end_to_end.helpers import NIGHTLY
 from tests.end_to_end.processes import THREADS, Fate, NoDns, Process, Stranger
 from tests.unit.parts import digest
 from tests.world import Fault, Key, World, Zone, zone_policy
@@ -42,7 +42,6 @@ from tests.world.ca import certificates
 from tests.world.odd_http import BREAKS
 from tests.world.ram import RECORD_ACTIONS
 
-NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 COURSES = 1_200 if NIGHTLY else 60
 STEPS = 30
 #: Hypothesis has no public setting for this; by itself it would take five minutes.

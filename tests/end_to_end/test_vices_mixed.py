@@ -7,7 +7,6 @@ does wrong, what gets lost on the way to it, and how far behind it is.
 from __future__ import annotations
 
 import itertools
-import os
 import random
 import time
 from typing import Any
@@ -22,7 +21,7 @@ from certbot_dns_aliyun.propagation.live_line import LiveLine
 from certbot_dns_aliyun.propagation.public_dns import PublicDns, Served
 from certbot_dns_aliyun.propagation.wait import wait_until_served
 from certbot_dns_aliyun.propagation.watch import Limits
-from tests.end_to_end.helpers import MakeWorld
+from tests.end_to_end.helpers import NIGHTLY, MakeWorld
 from tests.unit.parts import digest
 from tests.world import Server, vices
 from tests.world.questions import Question, Said, Vice
@@ -30,7 +29,7 @@ from tests.world.questions import Question, Said, Vice
 pytestmark = pytest.mark.newest
 
 #: Each takes some ten seconds.
-WAITS = 100 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 3
+WAITS = 100 if NIGHTLY else 3
 LONGEST = 12.0
 SLOWEST = 3.0
 

@@ -43,6 +43,7 @@ _OF_ANOTHER_PLACE = frozenset({Verdict.NOT_HERE, Verdict.DENIED, Verdict.CONFLIC
 _SECOND_LOOK = 2.0
 #: Seconds in which the API may still carry out a call that got no reply in time.
 _LATE = 10.0
+_IF_IT_IS_A_ZONE = " There is nothing to remove if the account has no such zone."
 
 
 class State(Enum):
@@ -216,15 +217,10 @@ class Ledger:
             entry.users -= 1
             if entry.users != 0:
                 return None
-        was_taken = entry.state in (State.OURS, State.PREEXISTING)
         told = [self._remove(entry, budget)]
         for doubt in entry.doubts:
             left = self._remove(doubt, budget)
-            if left and was_taken:  # by another zone, so this one, most likely, is none
-                logger.info("%s", left)
-                self._journal.gone(doubt.key)
-            else:
-                told.append(left)
+            told.append(left and left + _IF_IT_IS_A_ZONE)
         return " ".join(left for left in told if left) or None
 
     def _add_to_some_place(self, entry: Entry, budget: RetryBudget) -> None:

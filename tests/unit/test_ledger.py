@@ -473,16 +473,25 @@ def test_a_lost_reply_of_a_zone_that_is_none_leaves_nothing_behind(
     assert journals(tmp_path) == []
 
 
-def test_a_lost_reply_of_what_the_key_may_not_touch_alarms_nobody_once_a_zone_is_found(
-    api: FakeApi, ledger: Ledger, tmp_path: Path
+@pytest.mark.parametrize("acted", [True, False])
+def test_a_lost_reply_that_forbidden_follows_is_told_though_another_zone_took_the_record(
+    acted: bool, api: FakeApi, ledger: Ledger, tmp_path: Path
 ) -> None:
-    """A key for one zone hears Forbidden.RAM of all names that are none."""
-    api.may_list, api.no_zone = False, "Forbidden.RAM"
-    api.faults.append(Fault(lost))
+    """Forbidden.RAM is what a key for one zone hears of names that are none, and in passing."""
+    api.may_list = False
+    api.zones["www.example.com"] = []
+    api.faults.append(Fault(lambda: error("InvalidDomainName.NoExist"), action="AddDomainRecord"))
+    api.faults.append(Fault(lost, acted=acted, action="AddDomainRecord"))
+    api.faults.append(Fault(lambda: error("Forbidden.RAM"), action="AddDomainRecord"))
     assert ledger.add(NAME, VALUE, RetryBudget()) == "example.com"
-    assert ledger.remove(NAME, VALUE, RetryBudget()) is None
-    assert ledger.close() == []
-    assert journals(tmp_path) == []
+    left = ledger.remove(NAME, VALUE, RetryBudget())
+    assert api.values("example.com") == []
+    assert api.values("www.example.com") == ([VALUE] if acted else [])
+    assert left
+    assert "zone www.example.com, RR _acme-challenge," in left
+    assert "nothing to remove if the account has no such zone" in left
+    assert ledger.close() == [], "it is told once"
+    assert len(journals(tmp_path)) == 1, "the next run looks again"
 
 
 def test_doubt_about_a_zone_that_is_none_ends_when_the_api_is_back(

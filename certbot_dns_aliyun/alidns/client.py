@@ -119,19 +119,24 @@ class Client:
         """Add a TXT record, unless it is there already.
 
         An error's ``maybe_done`` tells whether the record may stand in the zone all the same, and
-        ``maybe_late`` whether it may yet come to stand there.
+        ``maybe_late`` whether it may yet come to stand there, and ``maybe_again`` whether even if
+        it is found.
 
         :param calling: is called just before each try that may add it
         """
-        maybe_done, unanswered = False, 0
+        doubtful, unanswered = 0, 0
         written_rr = rr
 
+        def found(record_id: str | None) -> Added:
+            # Whichever of the tries it is that made it, the others may still be carried out.
+            return Added(record_id, doubtful > 0, may_come_again=unanswered > 0 and doubtful > 1)
+
         def once() -> Added:
-            nonlocal maybe_done, unanswered, written_rr
-            if maybe_done and self.may_list(zone):
+            nonlocal doubtful, unanswered, written_rr
+            if doubtful and self.may_list(zone):
                 record_id = self.find(zone, rr, value, budget)
                 if record_id:
-                    return Added(record_id, ours=True, may_come_again=unanswered > 1)
+                    return found(record_id)
             rr_now = written_rr
 
             def request(spelled: str) -> Any:
@@ -146,14 +151,13 @@ class Client:
                     written_rr = to_unicode(rr)
                     return once()
                 if error.verdict is Verdict.DUPLICATE:
-                    record_id = self.find(zone, rr, value, budget) if maybe_done else None
-                    return Added(record_id, ours=maybe_done, may_come_again=unanswered > 1)
-                maybe_done = maybe_done or error.maybe_done
+                    return found(self.find(zone, rr, value, budget) if doubtful else None)
+                doubtful += error.maybe_done
                 unanswered += error.maybe_done and error.code is Lost.NO_REPLY
                 raise
             record_id = _record_id(reply)
             if not record_id:
-                maybe_done = True
+                doubtful += 1
                 raise AlidnsError(
                     Lost.NO_REPLY_OF_THIS_KIND, "AddDomainRecord", host=self._host, zone=zone
                 )
@@ -162,9 +166,12 @@ class Client:
         try:
             return self._persist(once, zone, budget)
         except AlidnsError as error:
-            still_in_doubt = maybe_done and error.verdict not in _NOT_THERE
+            maybe_done = doubtful > 0 and error.verdict not in _NOT_THERE
+            maybe_late = maybe_done and unanswered > 0
             raise error.with_(
-                maybe_done=still_in_doubt, maybe_late=still_in_doubt and unanswered > 0
+                maybe_done=maybe_done,
+                maybe_late=maybe_late,
+                maybe_again=maybe_late and doubtful > 1,
             ) from None
 
     def may_list(self, zone: str) -> bool:

@@ -64,6 +64,7 @@ class Entry:
     :ivar is_told: whether the user has been told that it is left
     :ivar added_at: monotonic time at which the API said that it is in the zone
     :ivar settled_at: monotonic time from which no call that got no reply can add it any more
+    :ivar may_come_again: whether one may even if the record is found
     :ivar is_in_a_hurry: whether that is not to be waited for, as the user wants an end
     :ivar added: resolves to the zone, once the record is in it
     :ivar doubts: the same record in zones that were tried before, and may have taken it
@@ -78,6 +79,7 @@ class Entry:
     is_told: bool = False
     added_at: float = 0.0
     settled_at: float = 0.0
+    may_come_again: bool = False
     is_in_a_hurry: bool = False
     added: Future[str] = field(default_factory=Future)
     doubts: list[Entry] = field(default_factory=list)
@@ -405,7 +407,8 @@ class Ledger:
             record_id = entry.record_id or _look_twice(client, entry, budget)
             if record_id:
                 # As long as it stands, no late call can add it once more.
-                budget.sleep(entry.settled_at - time.monotonic())
+                if not entry.is_in_a_hurry:
+                    budget.sleep(entry.settled_at - time.monotonic())
                 client.delete(entry.zone, record_id, budget)
                 return None
             if entry.state is State.UNCLEAR and client.may_list(entry.zone):
@@ -426,14 +429,15 @@ def _doubt(entry: Entry, error: AlidnsError, budget: RetryBudget) -> None:
     entry.state = State.UNCLEAR
     if error.maybe_late:
         entry.settled_at = time.monotonic() + _LATE
+        entry.may_come_again = error.maybe_again
         entry.is_in_a_hurry = budget.called_off
 
 
 def _look_twice(client: Client, entry: Entry, budget: RetryBudget) -> str | None:
     record_id = client.find(entry.zone, entry.rr, entry.value, budget)
-    if record_id:
+    if record_id and not entry.may_come_again:
         entry.settled_at = 0.0  # this is what was lost
-    elif client.may_list(entry.zone):
+    elif not record_id and client.may_list(entry.zone):
         until_settled = 0.0 if entry.is_in_a_hurry else entry.settled_at - time.monotonic()
         budget.sleep(max(_SECOND_LOOK, until_settled))
         record_id = client.find(entry.zone, entry.rr, entry.value, budget)

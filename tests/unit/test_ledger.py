@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import threading
 from pathlib import Path
@@ -15,7 +16,7 @@ from certbot_dns_aliyun.propagation.target import Use
 from certbot_dns_aliyun.records import ledger as ledger_module
 from certbot_dns_aliyun.records.ledger import Ledger
 from certbot_dns_aliyun.retrying import RetryBudget
-from tests.unit.fake_api import FakeApi, Fault, carried_out_later, error, lost, no_reply
+from tests.unit.fake_api import FakeApi, Fault, carried_out_later, error, lost, no_reply, reply
 from tests.unit.parts import digest, journals, kill, make_ledger
 
 NAME, VALUE = "_acme-challenge.www.example.com", digest("ours")
@@ -356,7 +357,7 @@ def nothing_is_left_in_the_end(api: FakeApi, ledger: Ledger, folder: Path) -> No
 
 
 @pytest.mark.parametrize("after", [10.5, 14.0, 19.0])
-@pytest.mark.parametrize("then", ["done again", "given up", "refused"])
+@pytest.mark.parametrize("then", ["done again", "done unseen", "given up", "lost", "refused"])
 def test_an_add_that_is_carried_out_after_its_record_is_gone_leaves_nothing(
     api: FakeApi, tmp_path: Path, after: float, then: str
 ) -> None:
@@ -364,11 +365,22 @@ def test_an_add_that_is_carried_out_after_its_record_is_gone_leaves_nothing(
     api.zones["example.com"] = []
     ledger = make_ledger(tmp_path, lambda name: "example.com")
     api.faults.append(Fault(api.no_reply_but_done(after), action="AddDomainRecord"))
-    if then == "refused":
-        api.faults.append(Fault(lambda: error("Forbidden.RAM", 403), action="AddDomainRecord"))
+    again = {
+        "done unseen": Fault(lambda: reply(RecordId=None), True, "AddDomainRecord"),
+        "lost": Fault(functools.partial(dying, api), True, "AddDomainRecord"),
+        "refused": Fault(lambda: error("Forbidden.RAM", 403), False, "AddDomainRecord"),
+    }
+    if then in again:
+        api.faults.append(again[then])
     with contextlib.suppress(errors.PluginError):  # 10.5 s after, it has been found by then
-        ledger.add(NAME, VALUE, RetryBudget(patience=0.01 if then == "given up" else 120.0))
+        ledger.add(NAME, VALUE, RetryBudget(patience=0.01 if then == "given up" else 5.0))
+    api.is_dead = False
     nothing_is_left_in_the_end(api, ledger, tmp_path)
+
+
+def dying(api: FakeApi) -> BaseException:
+    api.is_dead = True
+    return lost()
 
 
 def test_an_add_that_is_carried_out_late_in_a_zone_passed_over_leaves_nothing(

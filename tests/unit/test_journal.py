@@ -251,7 +251,6 @@ def test_what_nobody_with_the_secret_wrote_lists_nothing_and_is_set_aside(
         {"id": "1"},
         [],
     ],
-    ids=str,
 )
 def test_a_line_of_nonsense_counts_for_nothing_even_with_a_mark(
     tmp_path: Path, entry: object

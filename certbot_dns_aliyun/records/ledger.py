@@ -455,7 +455,7 @@ def _cannot_add(place: Place, refusals: list[AlidnsError]) -> errors.PluginError
     """
     telling = next(
         (error for error in refusals if error.zone == place.zone),
-        next((e for e in reversed(refusals) if e.verdict is not Verdict.NOT_HERE), refusals[0]),
+        next((e for e in reversed(refusals) if e.verdict is not Verdict.NOT_HERE), refusals[-1]),
     )
     others = [e.zone for e in refusals if e is not telling and not e.zone.startswith("_")]
     if telling.code is NotCalled.NO_ACCOUNT:

@@ -140,12 +140,35 @@ def test_a_wildcard_that_leads_in_a_circle(internet: Internet, discovery: Discov
     assert find(discovery)[0].name == NAME
 
 
+def test_who_tells_nothing_of_a_name_beside_it_shows_no_wildcard(
+    clock: Clock, internet: Internet, discovery: Discovery
+) -> None:
+    internet.zones["example.com"].add("*.example.com", "CNAME", f"{TARGET}.")
+
+    def only_of_itself(asked: Asked) -> dns.message.Message | None:
+        is_beside = asked.name != NAME and asked.name.endswith(".www.example.com")
+        return None if is_beside else asked.honest()
+
+    for address in internet.zones["example.com"].addresses:
+        internet.treat(address, only_of_itself)
+    assert find_in_time(clock, discovery, 100).name == TARGET
+
+
+def test_there_is_no_wildcard_above_the_apex_of_a_zone(
+    internet: Internet, discovery: Discovery
+) -> None:
+    internet.add(NAME, "10.4.0.1").add(NAME, "CNAME", f"{TARGET}.")
+    assert [place.name for place in find(discovery)] == [TARGET]
+
+
 def test_a_circle(internet: Internet, discovery: Discovery) -> None:
     internet.zones["example.com"].add(NAME, "CNAME", f"{TARGET}.")
     internet.zones["acme.example.net"].add(TARGET, "CNAME", f"{NAME}.")
     with pytest.raises(BadChainError) as caught:
         find(discovery)
     assert caught.value.chain == [NAME, TARGET, NAME]
+    assert str(caught.value) == f"{NAME} -> {TARGET} -> {NAME}"
+    assert f"at {NAME} lead in a circle, or too far: {NAME} -> " in caught.value.advice
 
 
 NO_NAMES = {
@@ -174,6 +197,17 @@ def test_a_target_that_no_zone_can_hold(
     internet.silent |= {"10.1.0.1", "10.1.0.2"}
     with pytest.raises(BadChainError):
         by_resolver(clock, discovery)
+
+
+@pytest.mark.parametrize(("length", "is_cut"), [(60, False), (61, True)])
+def test_a_long_name_that_is_none_is_shown_in_part(
+    internet: Internet, discovery: Discovery, length: int, is_cut: bool
+) -> None:
+    target = "a/" + "b" * (length - len("a/.example.net")) + ".example.net"
+    internet.zones["example.com"].add(NAME, "CNAME", f"{target}.")
+    with pytest.raises(BadChainError) as caught:
+        find(discovery)
+    assert caught.value.chain[-1] == (target[:60] + "..." if is_cut else target)
 
 
 def test_a_wildcard_that_leads_to_no_name(internet: Internet, discovery: Discovery) -> None:

@@ -30,6 +30,7 @@ class FakeResolver:
     def __init__(self, table: dict[tuple[str, str], Given]) -> None:
         self.table = table
         self.asked: list[tuple[str, str]] = []
+        self.unchecked: list[bool] = []
         self.seconds: dict[tuple[str, str], float] = {}
 
     async def ask(
@@ -37,6 +38,7 @@ class FakeResolver:
     ) -> dns.message.Message | None:
         key = name.to_text(omit_final_dot=True), kind.name
         self.asked.append(key)
+        self.unchecked.append(unchecked)
         await asyncio.sleep(self.seconds.get(key, 0.0))
         given = self.table.get(key, "NXDOMAIN")
         if given is None:
@@ -134,10 +136,61 @@ def test_each_address_of_each_name_server_is_found_once(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
+    ("untold", "sentence"),
+    [
+        (
+            ["ns2.alidns.com"],
+            "The resolver tells no address of ns2.alidns.com, a name server of example.com.",
+        ),
+        (
+            ["ns2.alidns.com", "ns3.alidns.com"],
+            "The resolver tells no address of ns2.alidns.com, ns3.alidns.com, name servers of "
+            "example.com.",
+        ),
+    ],
+)
+def test_name_servers_without_an_address_are_told_once(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    untold: list[str],
+    sentence: str,
+) -> None:
+    found, _ = find(monkeypatch, {})
+    names = {"ns1.alidns.com": ["192.0.2.1"], **dict.fromkeys(untold, ())}
+    for _ in range(2):
+        (server,) = asyncio.run(found.addresses("example.com", names))
+        assert server == NameServer("ns1.alidns.com", "192.0.2.1")
+    assert [record.getMessage() for record in caplog.records] == [sentence]
+
+
+def test_of_more_name_servers_than_anybody_needs_some_are_asked(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    found, _ = find(monkeypatch, {})
+    names = {f"ns{n}.example.net": [f"192.0.2.{n}"] for n in range(1, 18)}
+    assert len(asyncio.run(found.addresses("example.com", names))) == 16
+    (record,) = caplog.records
+    assert record.getMessage() == "example.com names 17 name servers; 16 of them are asked."
+
+
+@pytest.mark.parametrize("unchecked", [{}, {"unchecked": False}, {"unchecked": True}])
+def test_another_question_is_passed_on(
+    monkeypatch: pytest.MonkeyPatch, unchecked: dict[str, bool]
+) -> None:
+    found, fake = find(monkeypatch, {("example.com", "CAA"): "NOERROR"})
+    response = asyncio.run(found.look_up("example.com", dns.rdatatype.CAA, **unchecked))
+    assert response is not None
+    assert fake.asked == [("example.com", "CAA")]
+    assert fake.unchecked == [unchecked.get("unchecked", False)]
+
+
+@pytest.mark.parametrize(
     ("text", "servers"),
     [
         ("192.0.2.1", [("192.0.2.1", 53)]),
         ("192.0.2.1:5353", [("192.0.2.1", 5353)]),
+        ("192.0.2.1:1", [("192.0.2.1", 1)]),
+        ("192.0.2.1:65535", [("192.0.2.1", 65535)]),
         ("192.0.2.1, 192.0.2.2", [("192.0.2.1", 53), ("192.0.2.2", 53)]),
         ("192.0.2.1 192.0.2.2", [("192.0.2.1", 53), ("192.0.2.2", 53)]),
         ("2001:db8::1", [("2001:db8::1", 53)]),
@@ -171,7 +224,10 @@ def test_what_is_no_list_of_servers_is_refused(text: str) -> None:
         parse_servers(text)
 
 
-@pytest.mark.parametrize("lists", [("resolvers", "192.0.2.1:x", ""), ("name-servers", "", "..")])
+@pytest.mark.parametrize(
+    "lists",
+    [("resolvers", "192.0.2.1:x", ""), ("resolvers", ",", ""), ("name-servers", "", "..")],
+)
 def test_a_list_that_is_none_is_refused_by_the_name_of_its_option(
     lists: tuple[str, str, str],
 ) -> None:

@@ -87,6 +87,18 @@ def test_a_journal_that_goes_while_they_are_listed_keeps_no_other_from_it(
     assert Journal.listed(str(tmp_path)) == {A, B}
 
 
+def test_how_often_a_record_was_told_is_counted(tmp_path: Path) -> None:
+    killed_run(tmp_path)
+    (journal,) = abandoned(tmp_path)
+    for times in (1, 2, 3):
+        journal.told(A)
+        assert journal.open_records[A].tellings == times
+    kill(journal)
+    (again,) = abandoned(tmp_path)
+    assert {key: known.tellings for key, known in again.open_records.items()} == {A: 3, B: 0}
+    kill(again)
+
+
 def test_a_folder_that_is_none_lists_nothing(tmp_path: Path) -> None:
     assert Journal.listed(str(tmp_path)) == set()
     Folder(str(tmp_path)).path.write_text("no folder")

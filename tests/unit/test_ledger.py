@@ -6,15 +6,17 @@ import contextlib
 import functools
 import logging
 import threading
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 from certbot import errors
 
 from certbot_dns_aliyun.propagation.delegation import BadChainError, Place
+from certbot_dns_aliyun.propagation.question import NameServer
 from certbot_dns_aliyun.propagation.target import Use
 from certbot_dns_aliyun.records import ledger as ledger_module
-from certbot_dns_aliyun.records.ledger import Ledger
+from certbot_dns_aliyun.records.ledger import Ledger, State
 from certbot_dns_aliyun.retrying import RetryBudget
 from tests.unit.fake_api import FakeApi, Fault, carried_out_later, error, lost, no_reply, reply
 from tests.unit.parts import digest, journals, kill, make_ledger
@@ -96,8 +98,19 @@ def test_an_account_without_any_zone_of_the_name_is_told_in_one_sentence(
     sentence = refusal(ledger, "_acme-challenge.example.org")
     assert "example.org" in sentence.replace("_acme-challenge.example.org", "")
     assert "InvalidDomainName.NoExist" in sentence
+    assert "the zone example.org is not in" in sentence, "no other name could be the zone"
     assert ledger.added() == []
     assert ledger.close() == []
+
+
+def test_the_zone_that_may_exist_is_the_one_to_speak_of(api: FakeApi, ledger: Ledger) -> None:
+    api.zones.clear()
+    api.zones["www.example.com"] = []
+    api.faults.append(Fault(lambda: error("InvalidDomainName.NoExist"), action="AddDomainRecord"))
+    api.faults.append(Fault(lambda: error("Forbidden.RAM"), action="AddDomainRecord"))
+    sentence = refusal(ledger)
+    assert "Forbidden.RAM" in sentence
+    assert "NoExist" not in sentence
 
 
 def test_the_sentence_about_a_name_says_nothing_of_the_one_before(
@@ -164,6 +177,97 @@ def test_what_name_servers_told_of_a_target_refuses_it(api: FakeApi, tmp_path: P
     ledger = make_ledger(tmp_path)
     ledger._find_places = lambda name: [place]
     assert "where other records stand (A)" in refusal(ledger)
+    assert not api.calls
+
+
+def test_a_permission_that_the_add_lacks_is_not_taken_for_one_to_look(
+    api: FakeApi, tmp_path: Path
+) -> None:
+    api.zones["validation.example"] = []
+    api.faults.append(Fault(lambda: error("Forbidden.RAM"), action="AddDomainRecord"))
+    ledger = make_ledger(tmp_path)
+    ledger._find_places = lambda name: [Place(TARGET, "validation.example", (), (name, TARGET))]
+    sentence = refusal(ledger)
+    assert "alidns:AddDomainRecord" in sentence
+    assert "could not be seen" not in sentence
+
+
+def test_what_nobody_could_see_of_a_target_is_told_with_the_way_out(
+    api: FakeApi, tmp_path: Path
+) -> None:
+    api.zones["validation.example"] = []
+    api.may_list = False
+    place = Place(TARGET, "validation.example", (), (NAME, TARGET), use=Use(unread="silence"))
+    ledger = make_ledger(tmp_path)
+    ledger._find_places = lambda name: [place]
+    sentence = refusal(ledger)
+    assert "alidns:DescribeDomainRecords" in sentence
+    assert f"What {TARGET} is used for could not be seen either" in sentence
+
+
+ELSEWHERE = NameServer("ns1.provider.example", "192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("server", "is_public", "is_asked", "goes_on"),
+    [
+        (ELSEWHERE, True, True, False),
+        (ELSEWHERE, False, True, True),
+        (NameServer("ns1.alidns.com", "192.0.2.2"), False, False, False),
+    ],
+)
+def test_a_zone_that_is_forbidden_may_be_none_of_the_world(
+    api: FakeApi,
+    tmp_path: Path,
+    server: NameServer,
+    is_public: bool,
+    is_asked: bool,
+    goes_on: bool,
+) -> None:
+    """The resolver of this machine may know a zone at another provider that nobody else does."""
+    api.no_zone, api.zones["example.com"] = "Forbidden.RAM", []
+    asked = []
+
+    def is_public_zone(zone: str, name: str) -> bool:
+        asked.append((zone, name))
+        return is_public
+
+    ledger = make_ledger(tmp_path)
+    ledger._is_public_zone = is_public_zone
+    ledger._find_places = lambda name: [Place(name, "www.example.com", (server,), (name,))]
+    if goes_on:
+        assert ledger.add(NAME, VALUE, RetryBudget()) == "example.com"
+    else:
+        assert "Forbidden.RAM" in refusal(ledger)
+        assert zones_asked(api) == ["www.example.com"]
+    assert asked == [("www.example.com", NAME)] * is_asked
+
+
+@pytest.mark.parametrize(
+    ("use", "servers", "is_refused"),
+    [
+        (Use(("A",)), (), True),
+        (Use(("A",), unread="silence"), (), False),
+        (Use(("A",)), (ELSEWHERE,), False),
+        (Use(), (), False),
+        (None, (), False),
+    ],
+)
+def test_a_target_in_use_is_refused_before_anything_is_added_if_dns_tells(
+    api: FakeApi,
+    tmp_path: Path,
+    use: Use | None,
+    servers: tuple[NameServer, ...],
+    is_refused: bool,
+) -> None:
+    place = Place(TARGET, "validation.example", servers, (NAME, TARGET), use=use)
+    ledger = make_ledger(tmp_path)
+    ledger._find_places = lambda name: [place]
+    with pytest.raises(errors.PluginError) if is_refused else contextlib.nullcontext() as caught:
+        ledger.refuse([NAME])
+    if caught:
+        assert f"leads to {TARGET}" in str(caught.value)
+        assert "where other records stand (A)" in str(caught.value)
     assert not api.calls
 
 
@@ -346,6 +450,33 @@ def test_an_add_given_up_in_doubt_is_looked_for_twice_and_removed(
     assert looks == ["DescribeDomainRecords"] * 2 + ["DeleteDomainRecord"]
 
 
+def test_an_add_in_doubt_that_is_found_is_not_looked_for_again(
+    api: FakeApi, tmp_path: Path
+) -> None:
+    api.zones["example.com"] = []
+    ledger = make_ledger(tmp_path, lambda name: "example.com")
+    api.faults.append(Fault(lost, acted=True))
+    with pytest.raises(errors.PluginError):
+        ledger.add(NAME, VALUE, RetryBudget(patience=0.01))
+    began, calls = api.clock.now, len(api.calls)
+    assert ledger.remove(NAME, VALUE, RetryBudget()) is None
+    assert api.actions()[calls:] == ["DescribeDomainRecords", "DeleteDomainRecord"]
+    assert api.clock.now - began < 1
+
+
+def test_an_add_in_doubt_that_cannot_be_looked_for_is_told(api: FakeApi, tmp_path: Path) -> None:
+    api.zones["example.com"] = []
+    ledger = make_ledger(tmp_path, lambda name: "example.com")
+    api.faults.append(Fault(lost, acted=True))
+    with pytest.raises(errors.PluginError):
+        ledger.add(NAME, VALUE, RetryBudget(patience=0.01))
+    api.is_dead = True
+    left = ledger.remove(NAME, VALUE, RetryBudget(patience=0.01))
+    assert left
+    assert "could not be removed" in left
+    assert len(journals(tmp_path)) == 1
+
+
 def nothing_is_left_in_the_end(api: FakeApi, ledger: Ledger, folder: Path) -> None:
     """Once the record is removed, and all calls that come late have come."""
     assert ledger.remove(NAME, VALUE, RetryBudget()) is None
@@ -462,7 +593,8 @@ def test_without_list_and_id_the_console_is_named(api: FakeApi, ledger: Ledger) 
     left = ledger.remove(NAME, VALUE, RetryBudget())
     assert api.clock.now - began < 1, "there is nothing to wait for"
     assert left
-    assert "lacks the permission alidns:DescribeDomainRecords" in left
+    permission = "alidns:DescribeDomainRecords on acs:alidns:*:*:domain/www.example.com"
+    assert f"lacks the permission {permission}" in left
     assert "console" in left
 
 
@@ -545,13 +677,16 @@ def refusal_of(ledger: Ledger, budget: RetryBudget) -> None:
         ledger.add(NAME, VALUE, budget)
 
 
+@pytest.mark.parametrize("is_done", [True, False])
 def test_an_add_that_never_ends_does_not_hold_up_removing(
-    api: FakeApi, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    api: FakeApi, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, is_done: bool
 ) -> None:
     monkeypatch.setattr(ledger_module, "UNDER_WAY", 0.05)
     ledger.add(NAME, VALUE, RetryBudget())
+    if not is_done:
+        api.zones["example.com"] = []
     entry = ledger._entries[NAME, VALUE]
-    entry.added, entry.record_id = type(entry.added)(), None
+    entry.added, entry.record_id, entry.state = Future(), None, State.NOT_THERE
     assert ledger.remove(NAME, VALUE, RetryBudget()) is None
     assert api.values("example.com") == []
 

@@ -42,6 +42,31 @@ def test_what_is_under_way_at_the_end_is_cancelled_and_tidies_up() -> None:
     assert all(each.cancelled() for each in several)
 
 
+def test_who_fails_to_tidy_up_hinders_no_other() -> None:
+    started, tidied = threading.Event(), threading.Event()
+
+    async def fail() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            raise OSError
+
+    async def work() -> None:
+        started.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.05)
+            tidied.set()
+
+    loop = Loop()
+    loop.start(fail())
+    loop.start(work())
+    assert started.wait(5)
+    loop.close()
+    assert tidied.is_set()
+
+
 def test_after_the_end_nothing_is_started() -> None:
     async def work() -> None: ...
 

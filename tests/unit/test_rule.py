@@ -401,3 +401,45 @@ def test_each_honest_cname_is_followed(situation: Situation) -> None:
         # A wildcard that has nothing but a digest is taken for any other.
         assume(zones[zone_of(target)].exists(target) or not found)
     assert [name for name, _ in carry_out(situation)] == [target]
+
+
+def ledger_of(folder: Path, loaded: settings.Settings, place: Place) -> Ledger:
+    return Ledger(Clients(loaded), lambda name: [place], str(folder))
+
+
+SECTIONS = "".join(map(section, ("example.com", "example.net", TARGET)))
+
+
+@pytest.mark.parametrize(("zone", "named"), [("example.net", "example.net"), (None, TARGET)])
+def test_it_is_the_section_of_the_targets_zone_that_counts(
+    api: FakeApi, tmp_path: Path, zone: str | None, named: str
+) -> None:
+    place = Place(TARGET, zone, (), (NAME, TARGET), use=Use())
+    with pytest.raises(errors.PluginError, match=rf"in a zone of \[{named}\]"):
+        ledger_of(tmp_path, load(SECTIONS), place).refuse([NAME])
+    assert not api.calls
+
+
+@pytest.mark.parametrize("zone", ["example.net", None])
+def test_where_nobody_sees_what_a_target_is_for_the_line_is_for_the_section_of_its_zone(
+    api: FakeApi, tmp_path: Path, zone: str | None
+) -> None:
+    api.may_list, api.no_zone = False, "Forbidden.RAM"
+    loaded = load(section("") + section("example.net"))
+    place = Place(TARGET, zone, (), (NAME, TARGET))
+    with pytest.raises(errors.PluginError) as caught:
+        ledger_of(tmp_path, loaded, place).add(NAME, OURS, RetryBudget())
+    assert f"add `dns_aliyun_delegation_targets = {TARGET}` to" in str(caught.value)
+    assert "section [example.net]" in str(caught.value)
+
+
+def test_a_record_is_removed_with_the_key_that_added_it(api: FakeApi, tmp_path: Path) -> None:
+    api.others = {"key-of-example.net": {"example.net": []}}
+    loaded = load(section("") + section("example.net"))
+    name = "_acme-challenge.example.net"
+    place = Place(name, "example.net", (), (name,))
+    ledger = ledger_of(tmp_path, loaded, place)
+    ledger.add(name, OURS, RetryBudget())
+    assert ledger.remove(name, OURS, RetryBudget()) is None
+    assert api.others["key-of-example.net"]["example.net"] == []
+    assert {call.parameters["AccessKeyId"] for call in api.calls} == {"key-of-example.net"}

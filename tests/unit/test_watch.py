@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from certbot_dns_aliyun.propagation import watch as module
 from certbot_dns_aliyun.propagation.question import NameServer, Outcome
 from certbot_dns_aliyun.propagation.watch import Limits
 from certbot_dns_aliyun.propagation.wire import Way
@@ -296,3 +299,38 @@ def test_the_hint_names_servers_and_time(clock: Clock) -> None:
     assert "UTC" in hint(zone)
     assert zone.is_about([NAME])
     assert not zone.is_about(["_acme-challenge.example.org"])
+
+
+class Probe:
+    """A socket that notes where it is connected to, or has no route to there."""
+
+    def __init__(self, connected: list[Any], has_route: bool) -> None:
+        self.connected, self.has_route = connected, has_route
+
+    def __call__(self, family: int, kind: int) -> Probe:
+        self.connected.append((family, kind))
+        return self
+
+    def __enter__(self) -> Probe:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def connect(self, address: tuple[str, int]) -> None:
+        self.connected.append(address)
+        if not self.has_route:
+            raise OSError(errno.ENETUNREACH, "unreachable")
+
+
+@pytest.mark.parametrize("has_route", [True, False])
+@pytest.mark.parametrize(
+    ("address", "family"), [("192.0.2.1", socket.AF_INET), ("2001:db8::1", socket.AF_INET6)]
+)
+def test_whether_there_is_a_route_is_seen_without_a_packet(
+    monkeypatch: pytest.MonkeyPatch, address: str, family: int, has_route: bool
+) -> None:
+    connected: list[Any] = []
+    monkeypatch.setattr(module.socket, "socket", Probe(connected, has_route))
+    server = NameServer("ns1.alidns.com", address, 5353)
+    assert module._is_routable(server) == has_route
+    assert connected == [(family, socket.SOCK_DGRAM), (address, 5353)]

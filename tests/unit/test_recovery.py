@@ -443,20 +443,6 @@ def test_it_is_the_last_call_that_counts(api: FakeApi, tmp_path: Path) -> None:
     assert api.values("example.com") == []
 
 
-def test_a_fraction_of_a_second_is_waited_for_too(api: FakeApi, tmp_path: Path) -> None:
-    ledger = make_ledger(tmp_path, in_dns)
-    api.faults.append(Fault(api.no_reply_but_done(19.9), action=ADD))
-    api.faults.append(Fault(Killed, acted=True, action=ADD))
-    with pytest.raises(Killed):
-        ledger.add(NAME, VALUE, RetryBudget())
-    kill(ledger._journal)
-    api.clock.sleep(19.5)
-    recover(tmp_path)
-    api.clock.sleep(30)
-    api.carry_out_what_is_due()
-    assert api.values("example.com") == []
-
-
 def test_nothing_is_waited_for_where_all_calls_have_ended(api: FakeApi, tmp_path: Path) -> None:
     killed_run(tmp_path)
     recover(tmp_path)

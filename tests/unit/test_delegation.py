@@ -88,6 +88,32 @@ def test_the_end_of_a_chain(internet: Internet, discovery: Discovery) -> None:
     assert addresses(place) == {"10.3.0.1"}
 
 
+def test_who_led_to_a_place_is_the_zone_of_the_last_cname(
+    internet: Internet, discovery: Discovery
+) -> None:
+    assert find(discovery)[0].led_by == ""
+    internet.zones["example.com"].add(NAME, "CNAME", "hop.example.net.")
+    internet.zones["example.net"].add("hop.example.net", "CNAME", f"{TARGET}.")
+    (place,) = find(discovery)
+    assert (place.chain, place.led_by) == ((NAME, "hop.example.net", TARGET), "example.net")
+
+
+def without_tcp(asked: Asked) -> dns.message.Message | None:
+    return None if asked.way == "tcp" else asked.honest()
+
+
+@pytest.mark.parametrize("unconfirmed", [{"10.1.0.1", "10.1.0.2"}, {"10.2.0.1"}, set()])
+def test_one_cname_of_a_chain_that_tcp_does_not_confirm_is_one_too_many(
+    clock: Clock, internet: Internet, discovery: Discovery, unconfirmed: set[str]
+) -> None:
+    internet.zones["example.com"].add(NAME, "CNAME", "hop.example.net.")
+    internet.zones["example.net"].add("hop.example.net", "CNAME", f"{TARGET}.")
+    for address in unconfirmed:
+        internet.treat(address, without_tcp)
+    place = find_in_time(clock, discovery, 60)
+    assert (place.name, place.is_unconfirmed) == (TARGET, bool(unconfirmed))
+
+
 def test_upper_case_in_a_cname_is_of_no_account(internet: Internet, discovery: Discovery) -> None:
     internet.zones["example.com"].add(NAME, "CNAME", "WWW.Acme.Example.NET.")
     assert [place.name for place in find(discovery)] == [TARGET]
@@ -159,6 +185,54 @@ def test_there_is_no_wildcard_above_the_apex_of_a_zone(
 ) -> None:
     internet.add(NAME, "10.4.0.1").add(NAME, "CNAME", f"{TARGET}.")
     assert [place.name for place in find(discovery)] == [TARGET]
+
+
+def test_what_the_resolver_says_of_a_zone_counts_where_nobody_tells_more(
+    internet: Internet, discovery: Discovery
+) -> None:
+    internet.absent = {("example.com", "NS"), ("com", "NS")}
+    (place,) = find(discovery)
+    assert (place.zone, place.servers) == ("example.com", ())
+    assert place.unread == "the resolver tells no name server of com"
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_zone_below_that_the_same_servers_have(
+    internet: Internet, discovery: Discovery, is_told: bool
+) -> None:
+    """They answer for it with authority, and whether others do only the resolver tells."""
+    zone = internet.add("www.example.com", "10.1.0.1", "10.1.0.2", "10.1.0.3")
+    zone.add(NAME, "TXT", "value")
+    internet.absent = {("www.example.com", "SOA")}
+    if not is_told:
+        internet.absent.add(("www.example.com", "NS"))
+    (place,) = find(discovery)
+    assert (place.zone, place.chain, place.unread) == ("www.example.com", (NAME,), "")
+    assert addresses(place) == {"10.1.0.1", "10.1.0.2", *(["10.1.0.3"] if is_told else [])}
+
+
+def test_referrals_without_end_have_an_end(internet: Internet, discovery: Discovery) -> None:
+    labels = [f"l{number}" for number in range(1, 14)]
+    name = ".".join(["_acme-challenge", *reversed(labels), "example.com"])
+    servers = {"10.1.0.1", "10.1.0.2"}
+    for number in range(1, 14):
+        zone = ".".join([*reversed(labels[:number]), "example.com"])
+        for address in servers:
+            internet.treat(address, refers_to(zone, f"ns.10.9.0.{number}.test."), kind="TXT")
+        servers = {f"10.9.0.{number}"}
+    (place,) = find(discovery, name)
+    assert place.unread == f"too many referrals lead to {name}"
+    assert (place.zone, addresses(place)) == (zone.partition(".")[2], {"10.9.0.12"})
+
+
+def test_what_is_known_of_a_zone_stays_known_when_the_questions_are_spent(
+    clock: Clock, internet: Internet, discovery: Discovery
+) -> None:
+    internet.silent = set(internet.zones["example.com"].addresses)
+    limited = discovery.within(Budget())
+    limited.budget._questions = 5
+    place = find_in_time(clock, limited, 60)
+    assert (place.zone, addresses(place)) == ("example.com", internet.silent)
 
 
 def test_a_circle(internet: Internet, discovery: Discovery) -> None:

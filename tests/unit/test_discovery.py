@@ -13,6 +13,7 @@ import pytest
 from certbot.errors import PluginError
 
 from certbot_dns_aliyun.propagation import resolv_conf
+from certbot_dns_aliyun.propagation.budget import Budget
 from certbot_dns_aliyun.propagation.discovery import Discovery, parse_servers
 from certbot_dns_aliyun.propagation.public_dns import PublicDns
 from certbot_dns_aliyun.propagation.question import NameServer
@@ -161,6 +162,63 @@ def test_name_servers_without_an_address_are_told_once(
         (server,) = asyncio.run(found.addresses("example.com", names))
         assert server == NameServer("ns1.alidns.com", "192.0.2.1")
     assert [record.getMessage() for record in caplog.records] == [sentence]
+
+
+def test_a_zone_is_named_whose_servers_have_no_address(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    table: dict[tuple[str, str], Given] = {
+        ("example.com", "NS"): "NOERROR ;ANSWER\nexample.com. 60 IN NS ns1.alidns.com."
+    }
+    found, fake = find(monkeypatch, table)
+    assert asyncio.run(found.name_servers("example.com")) == []
+    assert "a name server of example.com." in caplog.text
+    assert fake.unchecked == [False] * 3, "the answers have to pass DNSSEC"
+
+
+def test_addresses_that_were_not_told_are_asked_for_again_after_a_while(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    host = "ns1.alidns.com"
+    found, fake = find(monkeypatch, {(host, "A"): None, (host, "AAAA"): None})
+
+    async def look() -> list[int]:
+        counts = []
+        for seconds in (0.0, 5.0, 4.9, 0.2, 30.0):
+            await asyncio.sleep(seconds)
+            servers = await found.addresses("example.com", {host: ()})
+            counts.append((len(servers), len(fake.asked)))
+            if seconds == 4.9:
+                fake.table[host, "A"] = f"NOERROR ;ANSWER\n{host}. 60 IN A 192.0.2.1"
+        return counts  # type: ignore[return-value]
+
+    assert clock.run(look()) == [(0, 2), (0, 2), (0, 2), (1, 4), (1, 4)]
+
+
+def test_without_a_budget_no_address_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = "ns1.alidns.com"
+    found, fake = find(monkeypatch, {(host, "A"): f"NOERROR ;ANSWER\n{host}. 60 IN A 192.0.2.1"})
+    spent = found.within(Budget())
+    spent.budget._hosts = 0
+    assert asyncio.run(spent.addresses("example.com", {host: ()})) == []
+    assert fake.asked == []
+
+    async def look() -> list[int]:
+        some = [await each.addresses("example.com", {host: ()}) for each in (found, spent)]
+        return [len(servers) for servers in some]
+
+    assert asyncio.run(look()) == [1, 1], "what is known already costs nothing"
+
+
+def test_two_who_wait_for_one_answer_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, fake = find(monkeypatch, {("example.com", "CAA"): None})
+
+    async def look() -> list[object]:
+        asking = (found.look_up("example.com", dns.rdatatype.CAA) for _ in range(2))
+        return await asyncio.gather(*asking)
+
+    assert asyncio.run(look()) == [None, None]
+    assert len(fake.asked) == 1
 
 
 def test_of_more_name_servers_than_anybody_needs_some_are_asked(

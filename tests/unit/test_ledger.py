@@ -103,6 +103,55 @@ def test_an_account_without_any_zone_of_the_name_is_told_in_one_sentence(
     assert ledger.close() == []
 
 
+def test_a_refusal_tells_of_a_zone_elsewhere_by_its_servers(api: FakeApi, tmp_path: Path) -> None:
+    servers = tuple(NameServer(f"ns{n}.provider.example", f"192.0.2.{n}") for n in (2, 1))
+    ledger = make_ledger(tmp_path)
+    ledger._find_places = lambda name: [Place(name, "example.com", servers, (name,))]
+    where = "where public DNS has it (at ns1.provider.example, ns2.provider.example)"
+    assert f"{NAME} could not be added to the zone example.com, {where}" in refusal(ledger)
+    at_alidns = (NameServer("ns1.alidns.com", "192.0.2.1"),)
+    ledger = make_ledger(tmp_path)
+    ledger._find_places = lambda name: [Place(name, "example.com", at_alidns, (name,))]
+    assert f"The TXT record {NAME} could not be added: " in refusal(ledger)
+
+
+@pytest.mark.parametrize("is_hearsay", [True, False])
+def test_a_refusal_tells_what_leads_there_and_what_to_remove(
+    api: FakeApi, tmp_path: Path, is_hearsay: bool
+) -> None:
+    chain = (NAME, "hop.example.org", TARGET)
+    place = Place(TARGET, "validation.example", (), chain, is_hearsay=is_hearsay, use=Use())
+    ledger = make_ledger(tmp_path)
+    ledger._find_places = lambda name: [place]
+    sentence = refusal(ledger)
+    assert f"could not be added (a CNAME leads there: {' -> '.join(chain)}): " in sentence
+    way_out = "Or remove the CNAME record at hop.example.org, if it is not meant to lead there."
+    assert sentence.endswith(f" {way_out}") != is_hearsay
+    assert ("emove the CNAME" in sentence) != is_hearsay
+
+
+def test_of_several_zones_that_are_forbidden_it_is_told_that_one_may_be_hosted(
+    api: FakeApi, ledger: Ledger
+) -> None:
+    api.zones.clear()
+    api.no_zone = "Forbidden.RAM"
+    zones = f"{NAME}, www.example.com, example.com"
+    assert f"ZONE, where ZONE is the one of {zones} that is hosted" in refusal(ledger)
+
+
+def test_a_zone_that_dns_names_is_the_one_that_is_forbidden(api: FakeApi, tmp_path: Path) -> None:
+    api.no_zone = "Forbidden.RAM"
+    ledger = make_ledger(tmp_path)
+    ledger._is_public_zone = lambda zone, name: False
+    ledger._find_places = lambda name: [Place(name, "example.com", (ELSEWHERE,), (name,))]
+    assert "acs:alidns:*:*:domain/example.com" in refusal(ledger)
+
+
+def test_several_zones_that_are_not_there_are_named(api: FakeApi, ledger: Ledger) -> None:
+    sentence = refusal(ledger, "_acme-challenge.a.b.example.org")
+    assert "the zone example.org (or a.b.example.org, b.example.org) is not in" in sentence
+
+
 def test_the_zone_that_may_exist_is_the_one_to_speak_of(api: FakeApi, ledger: Ledger) -> None:
     api.zones.clear()
     api.zones["www.example.com"] = []

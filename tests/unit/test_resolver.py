@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
+import dns.exception
 import dns.flags
 import dns.message
 import dns.name
+import dns.rcode
 import dns.rdatatype
 import dns.rrset
 import pytest
 
+from certbot_dns_aliyun.propagation import resolver as module
 from certbot_dns_aliyun.propagation.resolv_conf import ResolvConf
 from certbot_dns_aliyun.propagation.resolver import Resolver
 from certbot_dns_aliyun.propagation.traffic import Traffic
+from certbot_dns_aliyun.propagation.wire import Way
 from tests.unit.fake_dns import (
     RESOLVER,
     Act,
@@ -303,3 +307,121 @@ def test_nothing_is_under_way_after_the_answer(clock: Clock, internet: Internet)
 
 def test_without_a_resolver_there_is_no_answer(clock: Clock, internet: Internet) -> None:
     assert not is_answered(clock, resolver())
+
+
+@pytest.mark.parametrize("unchecked", [False, True])
+def test_who_does_not_want_dnssec_checked_says_so(
+    clock: Clock, internet: Internet, unchecked: bool
+) -> None:
+    flags = []
+
+    def note(asked: Asked) -> dns.message.Message:
+        flags.append(asked.query.flags)
+        return asked.honest()
+
+    internet.treat(ONE, note)
+    some = resolver(ONE)
+    clock.run(some.ask(dns.name.from_text(NAME), dns.rdatatype.SOA, unchecked))
+    clock.run(some.ask(dns.name.from_text("other.example.com"), dns.rdatatype.SOA))
+    assert [bool(each & dns.flags.CD) for each in flags] == [unchecked, False]
+    assert all(each & dns.flags.RD for each in flags)
+
+
+def test_each_resolver_is_asked_at_its_own_port(
+    clock: Clock, internet: Internet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    async def exchange(*given: object, **more: object) -> dns.message.Message:
+        _, address, port, timeout, way = given
+        asked.append((address, port, timeout, way, more))
+        raise dns.exception.DNSException
+
+    monkeypatch.setattr(module, "exchange", exchange)
+    some = Resolver([(ONE, 5353), (TWO, 53)], Traffic(), ResolvConf(timeout=7))
+    assert clock.run(ask(some)) is None
+    connected = {"is_connected": True}
+    assert asked[:2] == [
+        (ONE, 5353, 7, Way.UDP, connected),
+        (TWO, 53, 7, Way.UDP, connected),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "flags", "says", "is_answer"),
+    [
+        (dns.rcode.NOERROR, dns.flags.RA, "", True),
+        (dns.rcode.NOERROR, dns.flags.AA, "", True),
+        (dns.rcode.NOERROR, 0, "", False),
+        (dns.rcode.NXDOMAIN, 0, "", False),
+        (dns.rcode.NXDOMAIN, 0, "SOA", True),
+        (dns.rcode.NOERROR, 0, "NS", False),
+        (dns.rcode.NOERROR, 0, "answer", True),
+        (dns.rcode.SERVFAIL, dns.flags.RA, "answer", False),
+        (dns.rcode.REFUSED, dns.flags.RA, "", False),
+    ],
+)
+def test_who_looks_nothing_up_has_not_answered(
+    clock: Clock,
+    internet: Internet,
+    code: dns.rcode.Rcode,
+    flags: dns.flags.Flag,
+    says: str,
+    is_answer: bool,
+) -> None:
+    """A forwarder without an upstream sends an empty answer, or a referral to the root."""
+
+    def act(asked: Asked) -> dns.message.Message:
+        response = asked.respond(code)
+        response.flags = (response.flags & ~dns.flags.RA) | flags
+        text = {"SOA": "ns. host. 1 1 1 1 1", "NS": "ns1.example.net.", "answer": "192.0.2.9"}
+        if says == "answer":
+            response.answer.append(dns.rrset.from_text(asked.name + ".", 60, "IN", "A", text[says]))
+        elif says:
+            response.authority.append(dns.rrset.from_text("com.", 60, "IN", says, text[says]))
+        return response
+
+    internet.treat(ONE, act)
+    assert is_answered(clock, resolver(ONE)) == is_answer
+
+
+def test_what_came_of_a_question_is_in_the_log(
+    clock: Clock, internet: Internet, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    internet.treat(ONE, servfail)
+    internet.treat(TWO, unreachable)
+    assert not is_answered(clock, resolver(ONE, TWO))
+    (line,) = [record.getMessage() for record in caplog.records if "No answer" in record.msg]
+    assert line.endswith(f"for {NAME}. SOA: {ONE} fails, {TWO} cannot be reached")
+
+
+def test_who_fails_is_asked_again_in_the_same_way(clock: Clock, internet: Internet) -> None:
+    """It has answered, if nothing useful: that way works."""
+    internet.treat(ONE, servfail, 3)
+    assert is_answered(clock, resolver(ONE))
+    assert [way for _, way in internet.ways] == ["udp"] * 4
+
+
+def test_who_answers_over_tcp_once_is_not_asked_so_for_good(
+    clock: Clock, internet: Internet
+) -> None:
+    some = resolver(ONE)
+    assert is_answered(clock, some, "a.example.com")
+    internet.treat(ONE, lost, 2, way="udp")
+    assert is_answered(clock, some, "b.example.com")
+    assert is_answered(clock, some, "c.example.com")
+    assert [way for _, way in internet.ways] == ["udp", "udp", "udp", "tcp", "udp"]
+
+
+def test_only_a_hundred_questions_go_out_at_once(clock: Clock, internet: Internet) -> None:
+    some = resolver(ONE)
+
+    async def ask_many() -> None:
+        await asyncio.gather(*(ask(some, f"host{n}.example.com") for n in range(110)))
+
+    clock.run(ask_many())
+    assert clock.elapsed > 0.02
+    begun = clock.elapsed
+    clock.run(ask(resolver(TWO)))
+    assert clock.elapsed == begun

@@ -30,8 +30,10 @@ class FakeDns:
     def __init__(self, clock: Clock, watches: list[ZoneWatch], seconds: float) -> None:
         self.clock, self.watches, self.seconds = clock, watches, seconds
         self.end: Future[None] = Future()
+        self.asked: list[Any] = []
 
     def watch(self, records: Iterable[Any], limits: Limits) -> tuple[list[ZoneWatch], Future[None]]:
+        self.asked.append((records, limits))
         return self.watches, self.end
 
     def pass_time(self, futures: Any, timeout: float) -> None:
@@ -170,6 +172,42 @@ def test_a_watch_that_breaks_is_not_taken_for_an_end(
     dns.end.set_exception(OSError("no more file descriptors"))
     with pytest.raises(OSError, match="descriptors"):
         wait.wait_until_served(dns, [], LIMITS, LiveLine(False))  # type: ignore[arg-type]
+
+
+def test_it_is_the_records_and_limits_of_the_run_that_are_waited_for(
+    clock: Clock, told: list[str]
+) -> None:
+    dns = FakeDns(clock, [watched(clock, Server())], 0)
+    dns.end.set_result(None)
+    records: Any = ["a record"]
+    assert wait.wait_until_served(dns, records, LIMITS, LiveLine(False)) == dns.watches  # type: ignore[arg-type]
+    assert dns.asked == [(records, LIMITS)]
+
+
+def test_what_is_served_nowhere_ends_the_run_though_others_are_served(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, told: list[str]
+) -> None:
+    unserved = watched(clock, Server([after(9999)]))
+    with pytest.raises(errors.PluginError):
+        waiting(clock, monkeypatch, watched(clock, Server()), unserved, seconds=60)
+
+
+def test_an_early_end_is_told_with_its_reason(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, told: list[str]
+) -> None:
+    waiting(clock, monkeypatch, watched(clock, SILENT), seconds=1)
+    assert "No name server of example.com can be asked" in told[-1]
+
+
+def test_each_zone_is_waited_for_by_name_of_the_first_three(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, told: list[str]
+) -> None:
+    zones = [watched(clock, Server()) for _ in range(5)]
+    for number, zone in enumerate(zones):
+        zone.zone = f"zone{number}.example"
+    waiting(clock, monkeypatch, *zones, seconds=0)
+    named = "zone0.example, zone1.example, zone2.example and 2 more zones"
+    assert told[0] == f"Waiting until the name servers of {named} serve the TXT records"
 
 
 def test_no_line_is_told_twice(

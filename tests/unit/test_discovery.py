@@ -17,6 +17,7 @@ from certbot_dns_aliyun.propagation.budget import Budget
 from certbot_dns_aliyun.propagation.discovery import Discovery, parse_servers
 from certbot_dns_aliyun.propagation.public_dns import PublicDns
 from certbot_dns_aliyun.propagation.question import NameServer
+from certbot_dns_aliyun.propagation.wire import Way
 from tests.unit.fake_dns import Act, Internet, lost, servfail, unreachable
 from tests.unit.fake_time import Clock
 
@@ -219,6 +220,23 @@ def test_two_who_wait_for_one_answer_that_does_not_come(monkeypatch: pytest.Monk
 
     assert asyncio.run(look()) == [None, None]
     assert len(fake.asked) == 1
+
+
+@pytest.mark.parametrize("count", [2, 16])
+def test_name_servers_keep_their_order(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    found, _ = find(monkeypatch, {})
+    names = {f"ns{n}.example.net": [f"192.0.2.{n}"] for n in range(count, 0, -1)}
+    servers = asyncio.run(found.addresses("example.com", names))
+    assert [server.name for server in servers] == list(names)
+
+
+def test_the_machines_resolvers_are_asked_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    conf = resolv_conf.ResolvConf(("192.0.2.1",), timeout=9, use_vc=True)
+    monkeypatch.setattr(resolv_conf, "read", lambda: conf)
+    found = Discovery()
+    assert found._resolver._traffic is found.traffic
+    assert found._resolver._timeout == 9
+    assert found._resolver._servers[0].ways == (Way.TCP,)
 
 
 def test_of_more_name_servers_than_anybody_needs_some_are_asked(

@@ -16,9 +16,9 @@ import pytest
 
 from certbot_dns_aliyun.propagation import resolver as module
 from certbot_dns_aliyun.propagation.resolv_conf import ResolvConf
-from certbot_dns_aliyun.propagation.resolver import Resolver
+from certbot_dns_aliyun.propagation.resolver import Resolver, _History, _Server
 from certbot_dns_aliyun.propagation.traffic import Traffic
-from certbot_dns_aliyun.propagation.wire import Way
+from certbot_dns_aliyun.propagation.wire import RoundTrip, Way
 from tests.unit.fake_dns import (
     RESOLVER,
     Act,
@@ -425,3 +425,142 @@ def test_only_a_hundred_questions_go_out_at_once(clock: Clock, internet: Interne
     begun = clock.elapsed
     clock.run(ask(resolver(TWO)))
     assert clock.elapsed == begun
+
+
+# What is remembered
+
+
+def test_silence_is_that_of_strangers_after_five_seconds(clock: Clock) -> None:
+    history = _History()
+    clock.sleep(60)
+    assert not history.is_silent(), "nobody was asked"
+    history.silent_since = clock.now
+    clock.sleep(5.0)
+    assert not history.is_silent()
+    clock.sleep(0.1)
+    assert history.is_silent()
+
+
+def test_silence_of_who_has_answered_takes_longer_and_is_soon_over(clock: Clock) -> None:
+    history = _History(has_answered=True, silent_since=clock.now)
+    clock.sleep(11.9)
+    history.given_up_at = clock.now
+    assert not history.is_silent()
+    clock.sleep(0.2)
+    assert history.is_silent()
+    clock.sleep(11.7)
+    assert history.is_silent()
+    clock.sleep(0.2)
+    assert not history.is_silent()
+
+
+def test_what_was_heard_ends_the_silence_and_failures_are_counted(clock: Clock) -> None:
+    history = _History(silent_since=clock.now, left_alone_until=clock.now + 5)
+    history.note(is_answered=True, has_heard=True)
+    assert (history.silent_since, history.left_alone_until, history.failures) == (0.0, 0.0, 0)
+    for failures in (1, 2):
+        history.note(is_answered=False, has_heard=True)
+        assert (history.failures, history.has_answered) == (failures, True)
+    history.note(is_answered=True, has_heard=True)
+    assert history.failures == 0
+
+
+@pytest.mark.parametrize(
+    ("has_answered", "silent_for", "is_left_alone"),
+    [(False, 1.0, True), (True, 1.0, False), (True, 13.0, True)],
+)
+def test_who_is_not_heard_is_left_alone_for_a_while(
+    clock: Clock, has_answered: bool, silent_for: float, is_left_alone: bool
+) -> None:
+    history = _History(has_answered=has_answered, silent_since=clock.now)
+    clock.sleep(silent_for)
+    history.note(is_answered=False, has_heard=False)
+    assert history.given_up_at == clock.now
+    assert history.left_alone_until == (clock.now + 5.0 if is_left_alone else 0.0)
+
+
+def test_the_way_that_works_is_the_first_but_for_tcp_where_udp_has_worked() -> None:
+    server = _Server(ONE, 53)
+    server.answered(Way.TCP, 0.3)
+    assert server.ways[0] is Way.TCP
+    assert server.head_start == _Server(ONE, 53, round_trip=halved(0.3)).head_start
+    server.answered(Way.PLAIN, 0.1)
+    assert server.ways[0] is Way.PLAIN
+    server.answered(Way.TCP, 0.1)
+    server.answered(Way.TCP, 0.1)
+    assert server.ways[0] is Way.PLAIN
+    alone = _Server(ONE, 53, (Way.TCP,))
+    alone.answered(Way.TCP, 0.1)
+    assert alone.ways == (Way.TCP,)
+
+
+def halved(seconds: float) -> RoundTrip:
+    """What an answer over TCP tells of the way: it took a connection besides."""
+    round_trip = RoundTrip()
+    round_trip.took(seconds, Way.TCP)
+    return round_trip
+
+
+def asked_at(clock: Clock, internet: Internet, *addresses: str, act: Act = lost) -> list[float]:
+    """The times at which questions come to resolvers that act in some way."""
+    times: list[float] = []
+
+    def note(asked: Asked) -> dns.message.Message | None:
+        times.append(round(clock.elapsed, 1))
+        return act(asked)
+
+    for address in addresses:
+        internet.treat(address, note)
+    return times
+
+
+def test_the_time_until_it_is_asked_again_doubles(clock: Clock, internet: Internet) -> None:
+    some = resolver(ONE, timeout=10)
+    for number in range(9):
+        assert is_answered(clock, some, f"host{number}.example.com")
+    times = asked_at(clock, internet, ONE)
+    assert not is_answered(clock, some, "lost.example.com")
+    assert times[:5] == [0.0, 0.3, 0.9, 2.1, 4.1]
+
+
+def test_a_question_that_has_become_too_old_hurries_no_other(
+    clock: Clock, internet: Internet
+) -> None:
+    times = asked_at(clock, internet, ONE, TWO)
+    assert not is_answered(clock, resolver(ONE, TWO))
+    assert times == [0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 10.0]
+
+
+def test_who_fails_is_asked_now_and_then_while_another_is_awaited(
+    clock: Clock, internet: Internet
+) -> None:
+    internet.delays[ONE] = 9.5
+    times = asked_at(clock, internet, TWO, act=servfail)
+    some = resolver(ONE, TWO, timeout=10)
+    some._history.failures = 2  # so one pause is thought to be enough
+    assert is_answered(clock, some)
+    assert clock.elapsed == pytest.approx(9.5, abs=0.01)
+    assert times == [1.0, 3.5, 7.5]
+
+
+def test_who_is_silent_is_asked_later_though_questions_go_by_turns(
+    clock: Clock, internet: Internet
+) -> None:
+    internet.treat(ONE, lost, 1)
+    some = resolver(ONE, TWO, rotate=True)
+    for number in range(3):
+        assert is_answered(clock, some, f"host{number}.example.com")
+    assert [address for address, _ in internet.ways] == [ONE, TWO, TWO, TWO]
+
+
+def test_who_is_believed_not_to_be_there_gets_a_glance_now_and_then(
+    clock: Clock, internet: Internet
+) -> None:
+    internet.silent.add(ONE)
+    some, seconds = resolver(ONE), []
+    for number in range(4):
+        began = clock.elapsed
+        assert not is_answered(clock, some, f"host{number}.example.com")
+        seconds.append(round(clock.elapsed - began, 1))
+        clock.sleep(0.0 if number == 0 else 5.1)
+    assert seconds == [10.0, 0.0, 1.5, 1.5]

@@ -236,7 +236,8 @@ def test_the_machines_resolvers_are_asked_as_it_says(monkeypatch: pytest.MonkeyP
     found = Discovery()
     assert found._resolver._traffic is found.traffic
     assert found._resolver._timeout == 9
-    assert found._resolver._servers[0].ways == (Way.TCP,)
+    (server,) = found._resolver._servers
+    assert (server.address, server.port, server.ways) == ("192.0.2.1", 53, (Way.TCP,))
 
 
 def test_of_more_name_servers_than_anybody_needs_some_are_asked(

@@ -200,6 +200,39 @@ def test_where_a_cname_leads_is_where_the_record_goes(api: FakeApi, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
+    ("known", "doubt"),
+    [
+        ({}, ""),
+        ({"is_hearsay": True}, ", as the resolver of this machine says"),
+        ({"is_unconfirmed": True}, ", which no name server has confirmed over TCP"),
+        ({"is_hearsay": True, "is_unconfirmed": True}, ", as the resolver of this machine says"),
+    ],
+)
+def test_what_is_written_where_because_of_a_cname_is_told_once(
+    api: FakeApi, tmp_path: Path, known: dict[str, bool], doubt: str
+) -> None:
+    api.zones["validation.example"] = []
+    told: list[str] = []
+    ledger = make_ledger(tmp_path)
+    ledger._notify = told.append
+    place = Place(TARGET, "validation.example", (), (NAME, TARGET), use=Use(), **known)  # type: ignore[arg-type]
+    ledger._find_places = lambda name: [place]
+    ledger.add(NAME, VALUE, RetryBudget())
+    ledger.add(NAME, digest("another"), RetryBudget())
+    assert told == [
+        f"Because of a CNAME record ({NAME} -> {TARGET}{doubt}), the TXT record for {NAME} is "
+        f"added as {TARGET} in the zone validation.example"
+    ]
+
+
+def test_a_record_at_the_name_itself_is_nothing_to_tell(api: FakeApi, ledger: Ledger) -> None:
+    told: list[str] = []
+    ledger._notify = told.append
+    ledger.add(NAME, VALUE, RetryBudget())
+    assert told == []
+
+
+@pytest.mark.parametrize(
     ("use", "is_hearsay", "is_listed"),
     [
         (Use(), False, False),

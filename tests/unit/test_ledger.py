@@ -103,6 +103,23 @@ def test_an_account_without_any_zone_of_the_name_is_told_in_one_sentence(
     assert ledger.close() == []
 
 
+@pytest.mark.parametrize(
+    ("code", "is_about_target"), [("DomainRecordConflict", True), ("Forbidden.RAM", False)]
+)
+def test_of_a_wildcards_target_is_spoken_only_where_a_record_excludes_the_name(
+    api: FakeApi, tmp_path: Path, code: str, is_about_target: bool
+) -> None:
+    api.zones["example.com"] = []
+    api.faults.append(Fault(lambda: error(code), action="AddDomainRecord"))
+    own = Place(NAME, "example.com", (), (NAME,))
+    behind = Place(TARGET, "validation.example", (), (NAME, TARGET), use=Use())
+    ledger = make_ledger(tmp_path)
+    ledger._find_places = lambda name: [own, behind]
+    sentence = refusal(ledger)
+    assert sentence.startswith(f"The TXT record {TARGET if is_about_target else NAME} could")
+    assert ("InvalidDomainName.NoExist" in sentence) == is_about_target
+
+
 def test_a_refusal_tells_of_a_zone_elsewhere_by_its_servers(api: FakeApi, tmp_path: Path) -> None:
     servers = tuple(NameServer(f"ns{n}.provider.example", f"192.0.2.{n}") for n in (2, 1))
     ledger = make_ledger(tmp_path)
@@ -356,8 +373,10 @@ def test_a_target_in_use_is_refused_before_anything_is_added_if_dns_tells(
 @pytest.mark.parametrize("target", ["localhost", "com", ""])
 def test_a_cname_to_a_top_level_domain_is_told(api: FakeApi, tmp_path: Path, target: str) -> None:
     ledger = make_ledger(tmp_path)
-    ledger._find_places = lambda name: [Place(target, None, (), (name, target))]
-    assert NAME in refusal(ledger)
+    ledger._find_places = lambda name: [Place(target, None, (), (name, "hop.example", target))]
+    assert f"A CNAME record leads from {NAME} to hop.example to {target}, which is" in refusal(
+        ledger
+    )
     assert not api.calls
 
 
@@ -487,8 +506,8 @@ def test_two_values_at_one_name_are_two_records(api: FakeApi, ledger: Ledger) ->
 def test_one_value_asked_for_twice_is_one_record_until_the_last_user_is_done(
     api: FakeApi, ledger: Ledger
 ) -> None:
-    ledger.add(NAME, VALUE, RetryBudget())
-    ledger.add(NAME, VALUE, RetryBudget())
+    for _ in range(2):
+        assert ledger.add(NAME, VALUE, RetryBudget()) == "example.com"
     assert api.values("example.com") == [VALUE]
     ledger.remove(NAME, VALUE, RetryBudget())
     assert api.values("example.com") == [VALUE]
@@ -502,6 +521,32 @@ def test_a_second_user_shares_the_failure_of_the_first(api: FakeApi, ledger: Led
     calls = len(api.calls)
     assert refusal(ledger, name) == first
     assert len(api.calls) == calls
+
+
+def test_a_value_that_was_there_before_stays_though_the_run_is_killed(
+    api: FakeApi, tmp_path: Path
+) -> None:
+    api.zones["example.com"] = []
+    theirs = api.add("example.com", "_acme-challenge.www", VALUE)
+    ledger = make_ledger(tmp_path)
+    ledger.add(NAME, VALUE, RetryBudget())
+    kill(ledger._journal)
+    make_ledger(tmp_path).recover(RetryBudget())
+    assert api.zones["example.com"] == [theirs]
+
+
+def test_what_was_planned_and_added_stays_listed_until_it_is_removed(
+    api: FakeApi, tmp_path: Path
+) -> None:
+    api.zones["example.com"] = []
+    ledger = make_ledger(tmp_path, lambda name: "example.com")
+    ledger.plan([(NAME, VALUE), (NAME, digest("never added"))])
+    ledger.add(NAME, VALUE, RetryBudget())
+    ledger.close()
+    (journal,) = journals(tmp_path)
+    assert VALUE in journal.read_text(encoding="utf-8")
+    make_ledger(tmp_path).recover(RetryBudget())
+    assert api.values("example.com") == []
 
 
 def test_a_value_that_was_there_before_stays(api: FakeApi, ledger: Ledger) -> None:

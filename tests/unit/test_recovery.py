@@ -163,6 +163,20 @@ def test_a_zone_that_was_only_tried_is_none_if_the_same_key_says_so(
     assert warnings(caplog) == []
 
 
+def test_a_zone_that_dns_knew_is_told_when_it_is_gone_before_its_record_was_seen(
+    api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = make_ledger(tmp_path, in_dns)
+    api.faults.append(Fault(Killed, action=ADD))
+    with pytest.raises(Killed):
+        ledger.add(NAME, VALUE, RetryBudget())
+    kill(ledger._journal)
+    del api.zones["example.com"]
+    recover(tmp_path)
+    (warning,) = warnings(caplog)
+    assert "InvalidDomainName.NoExist" in warning
+
+
 def of_two_accounts(config_dir: Path) -> Ledger:
     keys = (("", OTHER_KEY), ("example.com", KEY_ID))
     accounts = [Account(zone, KeySource(AccessKey(key, SECRET), "file")) for zone, key in keys]

@@ -433,6 +433,16 @@ def test_where_nobody_sees_what_a_target_is_for_the_line_is_for_the_section_of_i
     assert "section [example.net]" in str(caught.value)
 
 
+def test_a_target_in_use_is_refused_with_the_section_of_its_zone(
+    api: FakeApi, tmp_path: Path
+) -> None:
+    loaded = load(section("") + section("example.net"))
+    place = Place(TARGET, "example.net", (), (NAME, TARGET), use=Use(("A",)))
+    with pytest.raises(errors.PluginError, match=r"to section \[example\.net\] of"):
+        ledger_of(tmp_path, loaded, place).add(NAME, OURS, RetryBudget())
+    assert not api.calls
+
+
 def test_a_record_is_removed_with_the_key_that_added_it(api: FakeApi, tmp_path: Path) -> None:
     api.others = {"key-of-example.net": {"example.net": []}}
     loaded = load(section("") + section("example.net"))

@@ -182,6 +182,116 @@ def test_a_lost_reply_and_then_no_zone_leave_no_doubt(api: FakeApi, client: Clie
     assert not caught.value.maybe_done
 
 
+@pytest.mark.parametrize(
+    ("tries", "is_late", "is_again"),
+    [
+        ([lost], False, False),
+        ([lost, lost], False, False),
+        ([no_reply], True, False),
+        ([no_reply, no_reply], True, True),
+        ([lost, no_reply], True, True),
+        ([no_reply, reply], True, True),
+        ([reply, lost], False, False),
+    ],
+)
+def test_what_got_no_reply_may_be_done_late_and_a_second_one_even_if_it_is_found(
+    api: FakeApi, client: Client, tries: list[Losing], is_late: bool, is_again: bool
+) -> None:
+    api.faults += [Fault(each, action=ADD) for each in tries]
+    api.faults.append(Fault(lambda: error(DENIED), action=ADD))
+    with pytest.raises(AlidnsError) as caught:
+        add(client)
+    assert caught.value.maybe_done
+    assert (caught.value.maybe_late, caught.value.maybe_again) == (is_late, is_again)
+
+
+def test_what_is_certainly_not_done_is_not_done_late(api: FakeApi, client: Client) -> None:
+    api.faults += [Fault(no_reply), Fault(no_reply), Fault(lambda: error(NOT_HERE), action=ADD)]
+    with pytest.raises(AlidnsError) as caught:
+        add(client)
+    facts = (caught.value.maybe_done, caught.value.maybe_late, caught.value.maybe_again)
+    assert facts == (False, False, False)
+
+
+@pytest.mark.parametrize(
+    ("tries", "may_come_again"),
+    [
+        ([lost], False),
+        ([lost, reply], False),
+        ([no_reply], False),
+        ([no_reply, no_reply], True),
+        ([no_reply, reply], True),
+    ],
+)
+def test_what_is_found_accounts_for_one_of_the_tries_in_doubt(
+    api: FakeApi, client: Client, tries: list[Losing], may_come_again: bool
+) -> None:
+    *before, last = tries
+    api.faults += [Fault(each, action=ADD) for each in before]
+    api.faults.append(Fault(last, acted=True, action=ADD))
+    added = add(client)
+    assert (added.ours, added.may_come_again) == (True, may_come_again)
+    assert len(api.values(ZONE)) == 1
+
+
+def test_replies_that_tell_no_id_are_told_as_what_they_are(api: FakeApi, client: Client) -> None:
+    api.may_list = False
+    api.faults += [Fault(reply, action=ADD)] * 100
+    with pytest.raises(AlidnsError) as caught:
+        add(client)
+    told = caught.value
+    assert (told.code, told.action) == (Lost.NO_REPLY_OF_THIS_KIND, ADD)
+    assert (told.host, told.zone) == (HOST, ZONE)
+
+
+IDN_RR = "_acme-challenge.xn--fsqu00a"
+WRONG_FORM = "SubDomainInvalid.RR"
+
+
+def test_an_rr_that_is_not_taken_in_a_labels_is_written_in_unicode(
+    api: FakeApi, client: Client
+) -> None:
+    api.faults += [Fault(lambda: error(WRONG_FORM), action=ADD)]
+    assert client.add(ZONE, IDN_RR, VALUE, RetryBudget()).ours
+    assert [call.parameters["RR"] for call in api.calls] == [IDN_RR, "_acme-challenge.例子"]
+
+
+def test_an_rr_that_is_taken_in_no_form_is_an_error(api: FakeApi, client: Client) -> None:
+    api.faults += [Fault(lambda: error(WRONG_FORM), action=ADD)] * 9
+    with pytest.raises(AlidnsError, match=WRONG_FORM):
+        client.add(ZONE, IDN_RR, VALUE, RetryBudget())
+    assert len(api.calls) == 2
+
+
+@pytest.mark.parametrize(("rr", "code"), [(RR, WRONG_FORM), (IDN_RR, "DomainRecordConflict")])
+def test_what_another_form_does_not_help_is_not_written_in_one(
+    api: FakeApi, client: Client, rr: str, code: str
+) -> None:
+    api.faults += [Fault(lambda: error(code), action=ADD)] * 9
+    with pytest.raises(AlidnsError, match=code):
+        client.add(ZONE, rr, VALUE, RetryBudget())
+    assert len(api.calls) == 1
+
+
+def test_an_add_to_a_zone_that_stayed_busy_costs_no_call(api: FakeApi, client: Client) -> None:
+    budget = RetryBudget(patience=3.0)
+    api.faults += [Fault(lambda: error("LastOperationNotFinished"), action=ADD)] * 200
+    with pytest.raises(AlidnsError):
+        add(client, budget)
+    calls = len(api.calls)
+    with pytest.raises(AlidnsError) as caught:
+        client.add(ZONE, "_acme-challenge.www", VALUE, budget)
+    assert caught.value.zone == ZONE
+    assert len(api.calls) == calls
+
+
+def test_each_zone_has_a_gate_of_its_own(api: FakeApi, client: Client) -> None:
+    api.zones["example.org"] = []
+    add(client)
+    client.add("example.org", RR, VALUE, RetryBudget())
+    assert set(client._gates) == {ZONE, "example.org"}
+
+
 def test_waits_grow_and_are_drawn_at_random(api: FakeApi, client: Client) -> None:
     for number in range(5):
         api.calls.clear()

@@ -276,6 +276,23 @@ def test_servers_are_named_once_and_eight_at_most() -> None:
     assert sentence.count("ns0.example") == 1
 
 
+def test_who_is_gone_on_without_is_told_once_for_all_zones_alike(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    some: Any = [
+        Watch("a.example", lacking="ns1 lacks it"),
+        Watch("b.example", lacking="ns1 lacks it"),
+        Watch("c.example", lacking="ns2 lacks it"),
+        Watch("d.example", lacking="ns3 does not answer", is_blind=True),
+        Watch("e.example"),
+    ]
+    words.warn_of_incomplete(some)
+    assert [record.getMessage().partition("servers of ")[2] for record in caplog.records] == [
+        "a.example, b.example serve the TXT records: ns1 lacks it.",
+        "c.example serve the TXT records: ns2 lacks it.",
+    ]
+
+
 def test_three_zones_are_named_and_more_are_counted() -> None:
     assert words.some_of(["a", "b", "c"]) == "a, b, c"
     assert words.some_of(["a", "b", "c", "d"]) == "a, b, c and 1 more zones"

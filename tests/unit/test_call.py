@@ -150,6 +150,7 @@ def test_an_error_is_known_by_its_code(
         pytest.param(response(200, b'{"RecordId": "1"'), id="half an object"),
         pytest.param(response(302, b"", Location="https://evil.example/"), id="a redirect"),
         pytest.param(response(500, b'{"Message": "no code"}'), id="an error without a code"),
+        pytest.param(response(200, b'{"Code": "", "RecordId": "1"}'), id="success, and an error"),
         pytest.param(response(300, b'{"RecordId": "1"}'), id="success, and a choice of others"),
         pytest.param(response(404, b'{"RecordId": "1"}'), id="success, with an error's status"),
     ],

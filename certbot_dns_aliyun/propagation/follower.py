@@ -207,7 +207,7 @@ class Follower:
                 continue
             is_first = self._asked_at is None
             self._asked_at = self._clock.now()
-            if is_first and not self._is_scout():
+            if is_first and not self._scouts():
                 await self._rest(self._long_pause())
                 continue
             denied, answered = (await self._ask(names)) if names else (False, 1)
@@ -217,13 +217,16 @@ class Follower:
             # A lost question has taken its time already.
             if denied or (not answered and self._clock.now() - self._asked_at < _SHORTEST_PAUSE):
                 pause = max(pause, self._pause())
-            if denied and not self._is_scout():
+            if denied and not self._scouts():
                 await self._rest(max(pause, self._long_pause()))
             elif pause:
                 await asyncio.sleep(pause)
 
-    def _is_scout(self) -> bool:
-        """Tell whether it asks for other zones, too: what it sees first stirs those."""
+    def _scouts(self) -> bool:
+        """Ask for other zones, too, if nobody does; tell whether it does, or nobody need.
+
+        What the scout sees first stirs the others.
+        """
         if self.contact.lag is None and self.contact.scout is None:
             self.contact.scout = self
         return self.contact.lag is not None or self.contact.scout is self

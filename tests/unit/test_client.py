@@ -281,7 +281,7 @@ def test_an_add_to_a_zone_that_stayed_busy_costs_no_call(api: FakeApi, client: C
     calls = len(api.calls)
     with pytest.raises(AlidnsError) as caught:
         client.add(ZONE, "_acme-challenge.www", VALUE, budget)
-    assert caught.value.zone == ZONE
+    assert (caught.value.zone, caught.value.maybe_done) == (ZONE, False)
     assert len(api.calls) == calls
 
 
@@ -681,8 +681,14 @@ def test_a_source_of_keys_that_does_not_reply_leaves_no_doubt_about_the_record(
 
 def test_a_source_of_keys_that_never_replies_is_given_up_by_its_name(api: FakeApi) -> None:
     budget = RetryBudget()
+    source = Silent(AccessKey(KEY_ID, SECRET), "the tests")
+    client = Client(source, HOST)
     with pytest.raises(AlidnsError) as caught:
-        add(Client(Silent(AccessKey(KEY_ID, SECRET), "the tests"), HOST), budget)
+        add(client, budget)
     assert caught.value.origin == "the tests"
     assert budget.given_up("the tests")
     assert budget.given_up(HOST) is None
+    left = source.times
+    with pytest.raises(AlidnsError):
+        add(client, budget)
+    assert source.times == left, "it is not asked again in this phase"

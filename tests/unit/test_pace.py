@@ -139,6 +139,23 @@ def test_who_waits_for_a_turn_is_told_that_the_run_was_called_off() -> None:
             gate.turn(budget)
 
 
+def test_who_waits_already_hears_that_the_run_is_called_off() -> None:
+    gate, budget, heard = ZoneGate(), RetryBudget(), threading.Event()
+
+    def wait() -> None:
+        with contextlib.suppress(AlidnsError):
+            gate.turn(budget)
+        heard.set()
+
+    with gate.turn(RetryBudget()):
+        threading.Thread(target=wait, daemon=True).start()
+        until_waiting = time.monotonic() + 5
+        while gate._waiting == 0 and time.monotonic() < until_waiting:
+            time.sleep(0.01)
+        budget.call_off()
+        assert heard.wait(5), "nobody ends a write meanwhile"
+
+
 def test_a_turn_ends_with_an_error_too() -> None:
     gate = ZoneGate()
     with pytest.raises(ValueError, match="x"), gate.turn(RetryBudget()):

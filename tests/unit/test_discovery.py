@@ -309,8 +309,12 @@ def test_a_list_that_is_none_is_refused_by_the_name_of_its_option(
     lists: tuple[str, str, str],
 ) -> None:
     option, resolvers, servers = lists
-    with pytest.raises(PluginError, match=f"^--of-{option}: {resolvers or servers} is not"):
-        PublicDns.of_lists(resolvers, servers, options="of-")
+    for given, prefix in (({"options": "of-"}, "of-"), ({}, "")):
+        with pytest.raises(PluginError) as caught:
+            PublicDns.of_lists(resolvers, servers, **given)
+        sentence = str(caught.value)
+        assert sentence.startswith(f"--{prefix}{option}: {resolvers or servers} is not")
+        assert sentence.endswith(" 192.0.2.1,192.0.2.2:5353.")
 
 
 def name_servers(*addresses: str) -> dict[tuple[str, str], Given]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from certbot import errors
 
+from certbot_dns_aliyun.accounts import Clients
 from certbot_dns_aliyun.propagation.delegation import BadChainError, Place
 from certbot_dns_aliyun.propagation.question import NameServer
 from certbot_dns_aliyun.propagation.target import Use
@@ -19,7 +20,7 @@ from certbot_dns_aliyun.records import ledger as ledger_module
 from certbot_dns_aliyun.records.ledger import Ledger, State
 from certbot_dns_aliyun.retrying import RetryBudget
 from tests.unit.fake_api import FakeApi, Fault, carried_out_later, error, lost, no_reply, reply
-from tests.unit.parts import digest, journals, kill, make_ledger
+from tests.unit.parts import digest, journals, kill, make_ledger, settings
 
 NAME, VALUE = "_acme-challenge.www.example.com", digest("ours")
 
@@ -129,7 +130,9 @@ def test_a_refusal_tells_of_a_zone_elsewhere_by_its_servers(api: FakeApi, tmp_pa
     at_alidns = (NameServer("ns1.alidns.com", "192.0.2.1"),)
     ledger = make_ledger(tmp_path)
     ledger._find_places = lambda name: [Place(name, "example.com", at_alidns, (name,))]
-    assert f"The TXT record {NAME} could not be added: " in refusal(ledger)
+    sentence = refusal(ledger)
+    assert sentence.startswith(f"The TXT record {NAME} could not be added: ")
+    assert sentence.endswith(".")
 
 
 @pytest.mark.parametrize("is_hearsay", [True, False])
@@ -331,9 +334,8 @@ def test_a_zone_that_is_forbidden_may_be_none_of_the_world(
         asked.append((zone, name))
         return is_public
 
-    ledger = make_ledger(tmp_path)
-    ledger._is_public_zone = is_public_zone
-    ledger._find_places = lambda name: [Place(name, "www.example.com", (server,), (name,))]
+    place = Place(NAME, "www.example.com", (server,), (NAME,))
+    ledger = Ledger(Clients(settings()), lambda name: [place], str(tmp_path), is_public_zone)
     if goes_on:
         assert ledger.add(NAME, VALUE, RetryBudget()) == "example.com"
     else:

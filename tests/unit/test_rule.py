@@ -20,6 +20,7 @@ from certbot_dns_aliyun.accounts import Clients
 from certbot_dns_aliyun.credentials import settings
 from certbot_dns_aliyun.names import full_name, is_within, resource_record
 from certbot_dns_aliyun.propagation.delegation import Place, find_places, place_by_resolver
+from certbot_dns_aliyun.propagation.question import NameServer
 from certbot_dns_aliyun.propagation.target import Use
 from certbot_dns_aliyun.records.ledger import Ledger
 from certbot_dns_aliyun.records.rule import Rule
@@ -420,17 +421,24 @@ def test_it_is_the_section_of_the_targets_zone_that_counts(
     assert not api.calls
 
 
-@pytest.mark.parametrize("zone", ["example.net", None])
+@pytest.mark.parametrize(
+    ("zone", "section_of"),
+    [(TARGET, TARGET), ("example.net", "example.net"), (None, "example.net")],
+)
 def test_where_nobody_sees_what_a_target_is_for_the_line_is_for_the_section_of_its_zone(
-    api: FakeApi, tmp_path: Path, zone: str | None
+    api: FakeApi, tmp_path: Path, zone: str | None, section_of: str
 ) -> None:
+    """The one that DNS names, though not all the world sees it; or the shortest one."""
     api.may_list, api.no_zone = False, "Forbidden.RAM"
-    loaded = load(section("") + section("example.net"))
-    place = Place(TARGET, zone, (), (NAME, TARGET))
+    loaded = load("".join(map(section, ("", "example.net", TARGET))))
+    name = f"www.{TARGET}"
+    servers = (NameServer("ns1.provider.example", "192.0.2.1"),) if zone else ()
+    ledger = ledger_of(tmp_path, loaded, Place(name, zone, servers, (NAME, name)))
+    ledger._is_public_zone = lambda zone, name: False
     with pytest.raises(errors.PluginError) as caught:
-        ledger_of(tmp_path, loaded, place).add(NAME, OURS, RetryBudget())
-    assert f"add `dns_aliyun_delegation_targets = {TARGET}` to" in str(caught.value)
-    assert "section [example.net]" in str(caught.value)
+        ledger.add(NAME, OURS, RetryBudget())
+    assert f"add `dns_aliyun_delegation_targets = {name}` to" in str(caught.value)
+    assert f"section [{section_of}]" in str(caught.value)
 
 
 def test_a_target_in_use_is_refused_with_the_section_of_its_zone(
@@ -438,8 +446,11 @@ def test_a_target_in_use_is_refused_with_the_section_of_its_zone(
 ) -> None:
     loaded = load(section("") + section("example.net"))
     place = Place(TARGET, "example.net", (), (NAME, TARGET), use=Use(("A",)))
+    ledger = ledger_of(tmp_path, loaded, place)
     with pytest.raises(errors.PluginError, match=r"to section \[example\.net\] of"):
-        ledger_of(tmp_path, loaded, place).add(NAME, OURS, RetryBudget())
+        ledger.refuse([NAME])
+    with pytest.raises(errors.PluginError, match=r"to section \[example\.net\] of"):
+        ledger.add(NAME, OURS, RetryBudget())
     assert not api.calls
 
 

@@ -171,6 +171,7 @@ def test_the_question_is_passed_on(clock: Clock, network: Network, contact: Cont
         (SERVER, NAME, dns.rdatatype.SOA, TCP, True),
         (SERVER, NAME, dns.rdatatype.MX, TCP, False),
     ]
+    assert set(contact._traffic._turns) == {SERVER.address}, "each of them in its turn"
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,29 @@ def test_a_journal_that_goes_while_they_are_listed_keeps_no_other_from_it(
     assert Journal.listed(str(tmp_path)) == {A, B}
 
 
+@pytest.mark.parametrize("may_come_again", [False, True])
+def test_what_is_known_of_an_add_that_succeeded(tmp_path: Path, may_come_again: bool) -> None:
+    journal = of_this_run(tmp_path)
+    journal.adding({A: "key"}, zone_is_known=False)
+    assert not journal.open_records[A].zone_is_known
+    journal.added(A, "123", *([True] if may_come_again else []))
+    kill(journal)
+    (again,) = abandoned(tmp_path)
+    for known in (journal.open_records[A], again.open_records[A]):
+        assert (known.record_id, known.zone_is_known) == ("123", True)
+        assert known.may_come_again == may_come_again
+    kill(again)
+
+
+@pytest.mark.parametrize(("length", "is_listed"), [(511, True), (512, False)])
+def test_a_name_is_no_longer_than_any_name_is(tmp_path: Path, length: int, is_listed: bool) -> None:
+    journal = of_this_run(tmp_path)
+    key = RecordKey("example.com", "a" * length, A.value)
+    journal.adding({key: "key"})
+    kill(journal)
+    assert open_records(tmp_path) == ({key: None} if is_listed else {})
+
+
 def test_how_often_a_record_was_told_is_counted(tmp_path: Path) -> None:
     killed_run(tmp_path)
     (journal,) = abandoned(tmp_path)
@@ -200,7 +223,8 @@ def test_a_torn_last_line_does_not_take_the_others_with_it(
     journal.close()
     assert str(path) in caplog.text
     assert abandoned(tmp_path) == [], "it is read once"
-    assert len(journals(tmp_path)) == 1, "and set aside"
+    (aside,) = journals(tmp_path)
+    assert f"it is set aside as {aside}." in caplog.text
 
 
 def test_what_is_written_after_a_torn_line_can_be_read(tmp_path: Path) -> None:

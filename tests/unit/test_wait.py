@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Iterable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import Any
 
 import pytest
@@ -120,7 +120,8 @@ def test_a_value_served_nowhere_is_an_error_that_names_the_servers(
     with pytest.raises(errors.PluginError) as caught:
         waiting(clock, monkeypatch, zone, seconds=600)
     sentence = str(caught.value)
-    for part in ("_acme-challenge.example.com", "ns0.alidns.com", "ns1.alidns.com", "600 seconds"):
+    seconds = "within 600 seconds"
+    for part in ("_acme-challenge.example.com", "ns0.alidns.com", "ns1.alidns.com", seconds):
         assert part in sentence
     assert "--dns-aliyun-wait-limit" in sentence
     assert "\n" not in sentence
@@ -208,6 +209,13 @@ def test_each_zone_is_waited_for_by_name_of_the_first_three(
     waiting(clock, monkeypatch, *zones, seconds=0)
     named = "zone0.example, zone1.example, zone2.example and 2 more zones"
     assert told[0] == f"Waiting until the name servers of {named} serve the TXT records"
+
+
+def test_a_wait_that_is_broken_off_is_no_end(clock: Clock, told: list[str]) -> None:
+    dns = FakeDns(clock, [watched(clock, Server())], 0)
+    dns.end.cancel()
+    with pytest.raises(CancelledError):
+        wait.wait_until_served(dns, [], LIMITS, LiveLine(False))  # type: ignore[arg-type]
 
 
 def test_no_line_is_told_twice(

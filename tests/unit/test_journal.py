@@ -224,7 +224,7 @@ def test_a_torn_last_line_does_not_take_the_others_with_it(
     assert str(path) in caplog.text
     assert abandoned(tmp_path) == [], "it is read once"
     (aside,) = journals(tmp_path)
-    assert f"it is set aside as {aside}." in caplog.text
+    assert f"it is set aside as {aside.name}." in caplog.text
 
 
 def test_what_is_written_after_a_torn_line_can_be_read(tmp_path: Path) -> None:

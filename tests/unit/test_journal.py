@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -581,3 +582,93 @@ def test_a_disk_that_is_full_is_told_once_with_the_journals_path(
         f"The journal {journal.path} cannot be written (No space left on device): "
     )
     journal.close()
+
+
+# What an odd disk, or another run at the same moment, does
+
+
+def test_a_journal_that_was_just_removed_is_not_taken_over(tmp_path: Path) -> None:
+    path = killed_run(tmp_path).path
+    folder = Folder(str(tmp_path))
+    file = folder.open(path.name)
+    path.unlink()
+    assert not folder.take_over(file)
+    os.close(file)
+
+
+@pytest.mark.parametrize(("code", "is_error"), [(errno.EINVAL, False), (errno.EIO, True)])
+def test_a_file_system_that_cannot_sync_folders_is_borne(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, is_error: bool
+) -> None:
+    folder = Folder(str(tmp_path))
+    os.close(folder.create("a.journal"))
+
+    def fsync(file: int) -> None:
+        raise OSError(code, "no")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match="no") if is_error else contextlib.nullcontext():
+        folder.sync()
+
+
+def test_a_call_before_any_line_makes_no_file(tmp_path: Path) -> None:
+    journal = of_this_run(tmp_path)
+    journal.calling()
+    journal.close()
+    assert journals(tmp_path) == []
+
+
+def test_a_journal_that_others_may_write_is_set_aside_with_the_reason(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = killed_run(tmp_path).path
+    path.chmod(0o666)
+    assert abandoned(tmp_path) == []
+    (aside,) = journals(tmp_path)
+    assert aside != path
+    why = f"is set aside unread as {aside.name}, because others may write to it: its mode is 0666;"
+    assert f"The journal {path} {why}" in caplog.text
+
+
+def failing(*_: object, **__: object) -> bytes:
+    raise OSError(errno.EIO, "the disk fails")
+
+
+@pytest.mark.parametrize("what", [(Folder, "open"), (Journal, "_read")], ids=["opened", "read"])
+def test_a_journal_that_cannot_be_read_now_is_left_to_a_later_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: tuple[type, str]
+) -> None:
+    path = killed_run(tmp_path).path
+    before = path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(*what, failing)
+        assert abandoned(tmp_path) == []
+    assert path.read_bytes() == before
+    assert open_records(tmp_path) == {A: "123", B: None}
+
+
+def test_to_read_a_whole_journal_changes_nothing_in_it(tmp_path: Path) -> None:
+    path = killed_run(tmp_path).path
+    before = path.read_bytes()
+    assert open_records(tmp_path) == {A: "123", B: None}
+    assert path.read_bytes() == before
+
+
+def test_a_torn_journal_is_read_on_a_full_disk_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with killed_run(tmp_path).path.open("ab") as file:
+        file.write(b'{"add": ["example.com", "_acme-ch')
+    monkeypatch.setattr(os, "write", failing)
+    assert open_records(tmp_path) == {A: "123", B: None}
+
+
+def test_what_was_never_listed_may_be_gone(tmp_path: Path) -> None:
+    killed = killed_run(tmp_path)
+    lines = killed.path.read_bytes().splitlines(keepends=True)
+    (journal,) = abandoned(tmp_path)
+    journal.gone(B)
+    kill(journal)
+    last = killed.path.read_bytes().splitlines(keepends=True)[-1]
+    killed.path.write_bytes(last + lines[0])
+    assert open_records(tmp_path) == {A: None}

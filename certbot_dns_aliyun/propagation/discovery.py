@@ -1,7 +1,7 @@
 """Ask the machine's resolver for zones, name servers and their addresses.
 
-It is never asked for a validation name: it would remember that there is nothing yet, and a CA
-behind the same resolver would believe it (RFC 2308, section 5).
+It is never asked for a name at which a record of ours may come to stand: it would remember that
+there is nothing yet, and a CA behind the same resolver would believe it (RFC 2308, section 5).
 """
 
 from __future__ import annotations

@@ -326,8 +326,9 @@ class Follower:
             more = max(_DISAGREEMENT * more, 1)
         more = -(-more >> 2 * self._restraint)  # rounded up
         # Where one of them is known to be late, few questions mostly show that.
-        burst = min(more, _MANY) if self.contact.disagrees else more
+        burst = _MANY if self.contact.disagrees else more
         while more > 0:
+            burst = min(burst, more)
             names = list(self._wanted)
             some = random.sample(names, len(names)) * (burst // len(names) + 1)
             denied, answered = await self._ask(some[:burst])

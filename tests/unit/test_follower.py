@@ -1,0 +1,415 @@
+"""What is known of one address, and what it is asked for next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from certbot_dns_aliyun.propagation.awake import AwakeClock
+from certbot_dns_aliyun.propagation.contact import Contact
+from certbot_dns_aliyun.propagation.follower import Cap, Follower, Wanted
+from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply
+from certbot_dns_aliyun.propagation.traffic import Traffic
+from tests.unit.fake_time import Clock
+
+SERVER = NameServer("ns1.alidns.com", "192.0.2.1")
+A, B, C = (f"_acme-challenge.{each}.example.com" for each in "abc")
+YES, NO = Outcome.AUTHORITATIVE, Outcome.SILENT
+
+
+def follower(clock: Clock, ages: dict[str, float], **more: Any) -> Follower:
+    """An address that is to serve records, each added so many seconds ago."""
+    wanted = {name: Wanted(frozenset({name[16]}), clock.now - age) for name, age in ages.items()}
+    return Follower(Contact(SERVER, Traffic()), "example.com", wanted, AwakeClock(), **more)
+
+
+def replies(*outcomes: Outcome) -> list[Reply]:
+    return [Reply(outcome) for outcome in outcomes]
+
+
+def test_one_of_the_zones_at_an_address_asks_for_all_until_a_lag_is_known(clock: Clock) -> None:
+    first, second = follower(clock, {A: 0.0}), follower(clock, {B: 0.0})
+    contact = second.contact = first.contact
+    assert first._scouts()
+    assert not second._scouts()
+    assert first._scouts()
+    contact.lag = 1.0
+    assert second._scouts(), "nobody need hold back then"
+    contact.scout = None
+    assert second._scouts()
+    assert contact.scout is None, "nor need anybody go ahead"
+
+
+@pytest.mark.parametrize(
+    ("waited", "pause"), [(0.0, 0.1), (2.0, 0.1), (10.0, 0.5), (30.0, 1.5), (60.0, 2.0)]
+)
+def test_the_longer_the_wait_the_longer_the_pauses(
+    clock: Clock, waited: float, pause: float
+) -> None:
+    some, shared = follower(clock, {A: 0.0}), follower(clock, {A: 0.0}, sharing=3)
+    clock.sleep(waited)
+    assert some._pause() == pytest.approx(pause)
+    assert some._long_pause() == pytest.approx(pause)
+    assert shared._long_pause() == pytest.approx(min(3 * pause, 5.0))
+
+
+def test_of_what_is_known_of_the_lag_its_own_comes_first(clock: Clock) -> None:
+    some = follower(clock, {A: 0.0})
+    assert some._least_lag() is None
+    some.zone_lag = 3.0
+    assert some._least_lag() == 3.0
+    some.contact.lag = 2.0
+    assert some._least_lag() == 2.0
+    some._lag = 4.0
+    assert some._least_lag() == 4.0
+
+
+# Which records are asked for
+
+
+def test_without_a_lag_the_first_record_is_asked_for_often_at_one_address(clock: Clock) -> None:
+    some = follower(clock, {A: 0.0, B: 0.0})
+    some.is_eager = True
+    some._asked_at = some._clock.now()
+    assert some._due() == [A]
+    del some.missing[A]
+    assert some._due() == [B]
+
+
+@pytest.mark.parametrize(("sharing", "relief"), [(1, 0.3), (2, 5.0)])
+def test_without_a_lag_the_others_are_asked_now_and_then(
+    clock: Clock, sharing: int, relief: float
+) -> None:
+    some = follower(clock, {A: 0.0, B: 0.0}, sharing=sharing)
+    if sharing == 1:
+        assert some._due() == [A], "once at the beginning"
+    some._asked_at = some._clock.now()
+    assert some._due() == []
+    assert some._until_due() == pytest.approx(relief)
+    clock.sleep(relief - 0.01)
+    assert some._due() == []
+    clock.sleep(0.02)
+    assert some._due() == [A]
+
+
+def test_where_zones_share_an_address_the_others_wait_from_the_beginning(clock: Clock) -> None:
+    some = follower(clock, {A: 0.0}, sharing=2)
+    assert some._due() == []
+    clock.sleep(5.01)
+    assert some._due() == [A]
+
+
+def test_what_is_as_old_as_the_lag_is_due(clock: Clock) -> None:
+    some = follower(clock, {A: 3.0, B: 2.0, C: 1.95})
+    some.contact.lag = 2.0
+    assert some._due() == [A, B], "the third will be in a moment"
+    del some.missing[A], some.missing[B]
+    assert some._due() == []
+    assert some._until_due() == pytest.approx(0.05)
+
+
+def test_as_much_is_asked_at_once_as_the_restraint_allows(clock: Clock) -> None:
+    names = {f"_acme-challenge.{number:03d}.example.com": 3.0 for number in range(100)}
+    some = follower(clock, names)
+    some.contact.lag = 2.0
+    for restraint, most in enumerate((100, 16, 4, 1)):
+        some._restraint = restraint
+        assert some._due() == list(names)[:most]
+
+
+def test_between_what_is_too_young_and_what_is_due_the_middle_is_tried(clock: Clock) -> None:
+    some = follower(clock, {A: 3.0, B: 2.2, C: 1.2})
+    some.contact.lag, some.contact.too_young = 4.0, 1.0
+    assert some._due() == [B]
+    some.contact.too_young = 2.5
+    assert some._due() == [A]
+    some.contact.too_young = 3.95
+    some.contact.youngest_at = some._clock.now() + 1
+    assert some._due() == [], "so exactly nobody need know it"
+
+
+def test_the_youngest_is_tried_now_and_then(clock: Clock) -> None:
+    """Records may come in batches, however old each of them is."""
+    some = follower(clock, {A: 3.0, B: 2.2, C: 1.2})
+    some.contact.lag, some.contact.too_young = 4.0, 3.5
+    assert some._due() == [C]
+    assert some.contact.youngest_at == pytest.approx(some._clock.now() + 0.4)
+    assert some._due() == []
+    assert some._until_due() == pytest.approx(0.4)
+    clock.sleep(0.41)
+    assert some._due() == [C]
+
+
+def test_it_rests_until_the_oldest_is_due_or_the_youngest_is_to_be_tried(clock: Clock) -> None:
+    some = follower(clock, {A: 3.0, B: 1.0})
+    some.contact.lag = 5.0
+    assert some._until_due() == pytest.approx(2.0)
+    some.contact.youngest_at = some._clock.now() + 0.5
+    assert some._until_due() == pytest.approx(0.5)
+    some.contact.youngest_at = some._clock.now() + 9.0
+    assert some._until_due() == pytest.approx(2.0)
+    del some.missing[A]
+    assert some._until_due() == pytest.approx(4.0)
+
+
+# What answers tell
+
+
+def test_the_least_lag_counts_and_the_first_one_stirs_all(clock: Clock) -> None:
+    some = follower(clock, {A: 3.0, B: 2.0})
+    stirred = []
+    some.contact.followers.append(lambda: stirred.append("the other zone"))
+    some._seen(A, 3.0)
+    assert (list(some.missing), some.contact.lag) == ([B], 3.0)
+    assert stirred == ["the other zone"]
+    some._seen(B, 2.0)
+    assert (list(some.missing), some.contact.lag) == ([], 2.0)
+    assert stirred == ["the other zone"], "who knows one need not be stirred"
+    some._seen(B, 5.0)
+    assert some.contact.lag == 2.0
+
+
+def test_what_was_too_young_is_not_if_something_younger_is_seen(clock: Clock) -> None:
+    some = follower(clock, {A: 3.0, B: 2.0})
+    some._denied(A, 3.0)
+    assert some.contact.too_young == 3.0
+    some._denied(B, 2.0)
+    assert some.contact.too_young == 3.0
+    some._seen(B, 3.0)
+    assert some.contact.too_young == 3.0
+    some._seen(B, 2.9)
+    assert some.contact.too_young == 0.0
+
+
+def test_who_is_late_has_a_lag_of_its_own(clock: Clock) -> None:
+    some = follower(clock, {A: 3.0})
+    some._denied(A, 3.0)
+    assert some._lag is None, "nobody knows a lag"
+    some.contact.lag = 2.0
+    some._denied(A, 1.9)
+    assert some._lag is None, "it was not due"
+    some._denied(A, 2.0)
+    assert some._lag == pytest.approx(2.1)
+    some._denied(A, 2.1)
+    assert some._lag == pytest.approx(2.2)
+    some._seen(A, 2.15)
+    assert some._lag == pytest.approx(2.15)
+    some._seen(A, 2.18)
+    assert some._lag == pytest.approx(2.15)
+
+
+def test_a_value_that_was_seen_and_is_not_there_shows_machines_that_differ(clock: Clock) -> None:
+    some = follower(clock, {A: 3.0, B: 3.0, C: 3.0})
+    for name in (A, B):
+        some._seen(name, 3.0)
+    some.is_complete = True
+    some._stirred.clear()
+    some._denied(C, 3.0)
+    assert (list(some.missing), some.contact.disagrees) == ([C], False)
+    some._denied(A, 3.0)
+    assert (list(some.missing), some.contact.disagrees) == ([A, C], True)
+    assert not some.is_complete
+    assert some._stirred.is_set()
+
+
+@pytest.mark.parametrize(
+    ("silent", "others", "was_good", "restraint"),
+    [
+        (5, 3, True, 1),
+        (4, 4, True, 0),
+        (8, 0, True, 1),
+        (7, 0, True, 0),
+        (8, 0, False, 0),
+    ],
+)
+def test_who_leaves_most_of_many_questions_is_asked_less(
+    clock: Clock, silent: int, others: int, was_good: bool, restraint: int
+) -> None:
+    some = follower(clock, {A: 3.0})
+    some.authoritative_at = clock.now if was_good else None
+    some._note(replies(*[YES] * others, *[NO] * silent))
+    assert some._restraint == restraint
+
+
+def test_the_restraint_has_an_end_on_both_sides(clock: Clock) -> None:
+    some = follower(clock, {A: 3.0})
+    some.authoritative_at = clock.now
+    for restraint in (1, 2, 3, 3):
+        some._note(replies(*[NO] * 8))
+        assert some._restraint == restraint
+    some._note(replies(YES, NO))
+    assert some._restraint == 3
+    for restraint in (2, 1, 0, 0):
+        some._note(replies(YES))
+        assert some._restraint == restraint
+
+
+def test_of_several_answers_those_with_authority_tell(clock: Clock) -> None:
+    some = follower(clock, {A: 3.0})
+    some._note(replies(YES, NO, Outcome.REFUSING))
+    assert (some.outcome, some.authoritative_at) == (YES, some._clock.now())
+    some._note(replies(NO, Outcome.REFUSING))
+    assert some.outcome is Outcome.REFUSING
+
+
+def test_who_stays_without_an_answer_is_left_out_after_looks_and_seconds(clock: Clock) -> None:
+    some = follower(clock, {A: 3.0})
+    assert not some.is_out()
+    for _ in range(3):
+        some._note(replies(NO))
+    assert not some.is_out(), "that was too quick"
+    clock.sleep(8.0)
+    assert some.is_out()
+    some._note(replies(YES))
+    assert not some.is_out()
+    some._note(replies(NO))
+    clock.sleep(60.0)
+    some._note(replies(NO))
+    assert not some.is_out(), "it was looked at twice"
+    some._note(replies(NO))
+    assert some.is_out()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "was_good", "is_out"),
+    [
+        (Outcome.INTERCEPTED, True, True),
+        (Outcome.UNREACHABLE, False, True),
+        (Outcome.UNREACHABLE, True, False),
+        (Outcome.REFUSING, False, False),
+    ],
+)
+def test_who_cannot_answer_is_left_out_at_once(
+    clock: Clock, outcome: Outcome, was_good: bool, is_out: bool
+) -> None:
+    some = follower(clock, {A: 3.0})
+    some.authoritative_at = clock.now if was_good else None
+    some._note(replies(outcome))
+    assert some.is_out() == is_out
+
+
+def answer(*values: str) -> Reply:
+    return Reply(YES, frozenset(values), has_answer=True)
+
+
+def test_who_gives_many_values_and_not_all_may_never_give_them(clock: Clock) -> None:
+    some = follower(clock, {A: 3.0})
+    eight = [str(number) for number in range(8)]
+    assert not some._is_served(A, answer(*eight[:7]))
+    assert some.caps == {}
+    assert not some._is_served(A, answer(*eight))
+    assert some.caps == {}, "the others may be late"
+    clock.sleep(9.9)
+    assert not some._is_served(A, answer(*eight))
+    assert some.caps == {}
+    clock.sleep(1.0)
+    (cap,) = some.caps.values()
+    assert (cap.size, cap.known, cap.seen) == (8, {*eight, "a"}, set(eight))
+    assert some.shortcoming == "gives only 8 of at least 9 TXT values at one name"
+    assert some._is_served(A, answer(*eight, "a"))
+    assert some.caps == {}, "nine values are another cap, if they are one"
+
+
+def test_other_values_each_time_are_a_cap_at_once(clock: Clock) -> None:
+    some = follower(clock, {A: 3.0})
+    assert not some._is_served(A, answer(*"01234567"))
+    assert not some._is_served(A, answer(*"12345678"))
+    (cap,) = some.caps.values()
+    assert (cap.size, len(cap.known), len(cap.seen)) == (8, 10, 9)
+
+
+def test_of_values_that_somebody_makes_up_some_are_kept(clock: Clock) -> None:
+    some = follower(clock, {A: 3.0})
+    some._caps[A] = Cap(8, {str(number) for number in range(4999)}, clock.now)
+    some._is_served(A, answer(*"abcdefgh"))
+    assert len(some._caps[A].known) == 5007
+    some._is_served(A, answer(*"ijklmnop"))
+    assert len(some._caps[A].known) == 5007
+
+
+@pytest.mark.parametrize(
+    ("outcome", "shortcoming"),
+    [
+        (None, "does not answer"),
+        (YES, "does not serve the value yet"),
+        (Outcome.REFUSING, "refuses to answer (REFUSED)"),
+    ],
+)
+def test_what_it_does_instead_has_words(
+    clock: Clock, outcome: Outcome | None, shortcoming: str
+) -> None:
+    some = follower(clock, {A: 3.0})
+    if outcome:
+        some._note(replies(outcome))
+    assert some.shortcoming == shortcoming
+
+
+# Samples
+
+
+def sampled(
+    clock: Clock, some: Follower, lost: int = 0, denied: int | None = None
+) -> tuple[bool, list[int]]:
+    """Take a sample, of which so many questions get lost first; gives the questions asked at once."""
+    bursts: list[int] = []
+    number = 0
+
+    async def ask(name: str) -> Reply:
+        nonlocal number
+        number += 1
+        if number <= lost:
+            return Reply(NO)
+        return answer() if number == denied else answer(name[16])
+
+    asking = some._ask
+
+    async def ask_all(names: Any) -> tuple[bool, int]:
+        bursts.append(len(names))
+        return await asking(names)
+
+    some.contact.ask = ask  # type: ignore[method-assign,assignment]
+    some._ask = ask_all  # type: ignore[method-assign]
+    some.missing.clear()
+    return clock.run(some._sample()), bursts
+
+
+@pytest.mark.parametrize(
+    ("names", "sharing", "disagrees", "restraint", "bursts"),
+    [
+        (1, 1, False, 0, [23]),
+        (10, 1, False, 0, [14]),
+        (20, 1, False, 0, [8]),
+        (1, 4, False, 0, [5]),
+        (10, 4, False, 0, [2]),
+        (1, 100, False, 0, []),
+        (1, 1, True, 0, [8, 16, 32, 13]),
+        (1, 100, True, 0, [1]),
+        (1, 1, False, 1, [6]),
+        (1, 1, False, 2, [2]),
+        (1, 1, False, 3, [1]),
+    ],
+)
+def test_how_many_questions_are_a_sample(
+    clock: Clock, names: int, sharing: int, disagrees: bool, restraint: int, bursts: list[int]
+) -> None:
+    ages = {f"_acme-challenge.{chr(97 + number)}.example.com": 3.0 for number in range(names)}
+    some = follower(clock, ages, sharing=sharing)
+    some.contact.disagrees, some._restraint = disagrees, restraint
+    assert sampled(clock, some) == (False, bursts)
+    assert some.is_complete
+    assert (some.complete_at, some.sampled_at) == (some._clock.now(), clock.now)
+
+
+def test_a_sample_ends_with_the_first_answer_that_lacks_a_value(clock: Clock) -> None:
+    some = follower(clock, {A: 3.0})
+    assert sampled(clock, some, denied=23) == (True, [23])
+    assert not some.is_complete
+    assert list(some.missing) == [A]
+
+
+def test_of_a_sample_that_got_lost_less_is_asked_at_once(clock: Clock) -> None:
+    some = follower(clock, {A: 3.0})
+    began = clock.now
+    assert sampled(clock, some, lost=12) == (False, [23, 5, 10, 8])
+    assert clock.now - began == pytest.approx(0.1, abs=0.001)

@@ -351,7 +351,7 @@ def test_what_it_does_instead_has_words(
 def sampled(
     clock: Clock, some: Follower, lost: int = 0, denied: int | None = None
 ) -> tuple[bool, list[int]]:
-    """Take a sample, of which so many questions get lost first; gives the questions asked at once."""
+    """Take a sample, of which the first questions get lost; gives those asked at once each time."""
     bursts: list[int] = []
     number = 0
 

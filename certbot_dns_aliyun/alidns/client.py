@@ -344,7 +344,7 @@ class Client:
         """Make a call again and again until it succeeds, is refused, or the budget is spent."""
         given_up = budget.given_up(self._host, self._source.origin, zone)
         if given_up:
-            raise given_up.with_(zone=zone, maybe_done=False)
+            raise given_up.with_(zone=zone)
         first_failure = 0.0
 
         # Older versions of tenacity want the parameter to have this very name.

@@ -285,6 +285,14 @@ def test_an_add_to_a_zone_that_stayed_busy_costs_no_call(api: FakeApi, client: C
     assert len(api.calls) == calls
 
 
+def test_a_zone_that_a_stranger_keeps_busy_is_not_one_that_takes_one_write_at_a_time(
+    api: FakeApi, client: Client
+) -> None:
+    api.faults += [Fault(lambda: error("LastOperationNotFinished"), action=ADD)]
+    add(client)
+    assert not client._gates[ZONE]._one_at_a_time
+
+
 def test_each_zone_has_a_gate_of_its_own(api: FakeApi, client: Client) -> None:
     api.zones["example.org"] = []
     add(client)

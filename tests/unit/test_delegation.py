@@ -23,6 +23,7 @@ from certbot_dns_aliyun.propagation.delegation import (
     public_zone,
 )
 from certbot_dns_aliyun.propagation.discovery import Discovery
+from certbot_dns_aliyun.propagation.target import Use
 from tests.unit.fake_dns import (
     Act,
     Asked,
@@ -211,6 +212,41 @@ def test_a_zone_below_that_the_same_servers_have(
     assert addresses(place) == {"10.1.0.1", "10.1.0.2", *(["10.1.0.3"] if is_told else [])}
 
 
+def test_what_a_target_in_such_a_zone_is_used_for_is_read(
+    internet: Internet, discovery: Discovery
+) -> None:
+    internet.zones["example.com"].add(NAME, "CNAME", f"{TARGET}.")
+    internet.add(TARGET, "10.3.0.1").add(TARGET, "TXT", "v=spf1")
+    internet.absent = {(TARGET, "SOA"), (TARGET, "NS")}
+    (place,) = find(discovery)
+    assert (place.name, place.zone, place.use) == (TARGET, TARGET, Use(("TXT",)))
+
+
+NO_SOA = {("example.com", "SOA"), ("www.example.com", "SOA")}
+
+
+@pytest.mark.parametrize(
+    ("unknown", "silent", "zone"),
+    [
+        (NO_SOA, {"10.1.0.1", "10.1.0.2"}, "example.com"),
+        ({("example.com", "NS")}, {"10.0.1.1"}, "example.com"),
+        (NO_SOA, {"10.0.1.1"}, None),
+    ],
+)
+def test_what_is_known_of_a_zone_is_known_though_nobody_tells_more(
+    clock: Clock,
+    internet: Internet,
+    discovery: Discovery,
+    unknown: set[tuple[str, str]],
+    silent: set[str],
+    zone: str | None,
+) -> None:
+    internet.absent, internet.silent = unknown, silent
+    place = find_in_time(clock, discovery, 40)
+    assert (place.zone, bool(place.unread)) == (zone, True)
+    assert addresses(place) == (silent if "10.1.0.1" in silent else set())
+
+
 def test_referrals_without_end_have_an_end(internet: Internet, discovery: Discovery) -> None:
     labels = [f"l{number}" for number in range(1, 14)]
     name = ".".join(["_acme-challenge", *reversed(labels), "example.com"])
@@ -342,6 +378,7 @@ def test_a_cname_in_a_top_level_domain(internet: Internet, discovery: Discovery)
     internet.add("brand", "10.5.0.1").add("_acme-challenge.www.brand", "CNAME", f"{TARGET}.")
     (place,) = find(discovery, "_acme-challenge.www.brand")
     assert (place.name, place.zone) == (TARGET, "acme.example.net")
+    assert (place.led_by, place.is_unconfirmed) == ("", False)
 
 
 def test_a_fast_answer_is_asked_for_once(internet: Internet, discovery: Discovery) -> None:

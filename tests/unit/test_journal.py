@@ -92,7 +92,9 @@ def test_a_journal_that_goes_while_they_are_listed_keeps_no_other_from_it(
 def test_what_is_known_of_an_add_that_succeeded(tmp_path: Path, may_come_again: bool) -> None:
     journal = of_this_run(tmp_path)
     journal.adding({A: "key"}, zone_is_known=False)
-    assert not journal.open_records[A].zone_is_known
+    journal.adding({B: "key"})
+    known_zones = {key: known.zone_is_known for key, known in journal.open_records.items()}
+    assert known_zones == {A: False, B: True}
     journal.added(A, "123", *([True] if may_come_again else []))
     kill(journal)
     (again,) = abandoned(tmp_path)
@@ -609,6 +611,29 @@ def test_a_file_system_that_cannot_sync_folders_is_borne(
     monkeypatch.setattr(os, "fsync", fsync)
     with pytest.raises(OSError, match="no") if is_error else contextlib.nullcontext():
         folder.sync()
+
+
+def test_a_file_system_that_sets_no_times_is_borne(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "utime", failing)
+    killed_run(tmp_path)
+    monkeypatch.undo()
+    assert open_records(tmp_path) == {A: "123", B: None}
+
+
+def test_what_is_no_folder_keeps_no_journal_and_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = Folder(str(tmp_path)).path
+    folder.write_text("no folder")
+    journal = of_this_run(tmp_path)
+    for key in (A, B):
+        journal.adding({key: ""})
+    (said,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert said.startswith(
+        f"No journal is kept in {folder}, as it is no folder, or a link to one: "
+    )
 
 
 def test_a_call_before_any_line_makes_no_file(tmp_path: Path) -> None:

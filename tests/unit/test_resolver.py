@@ -421,10 +421,8 @@ def test_only_a_hundred_questions_go_out_at_once(clock: Clock, internet: Interne
         await asyncio.gather(*(ask(some, f"host{n}.example.com") for n in range(110)))
 
     clock.run(ask_many())
-    assert clock.elapsed > 0.02
-    begun = clock.elapsed
-    clock.run(ask(resolver(TWO)))
-    assert clock.elapsed == begun
+    assert 0.02 < clock.elapsed < 0.2
+    assert set(some._traffic._turns) == {ONE}
 
 
 # What is remembered

@@ -242,8 +242,9 @@ def test_an_absence_that_is_forged_does_not_make_a_name_free(
     assert found(discovery).use == Use(("A",), is_wild=True)
 
 
+@pytest.mark.parametrize("late_one", ["10.1.0.1", "10.1.0.2"])
 def test_a_cname_that_one_server_has_already_is_followed(
-    internet: Internet, discovery: Discovery
+    internet: Internet, discovery: Discovery, late_one: str
 ) -> None:
     """It was set just now, and the other one is late."""
     lead(internet, "shop", {})
@@ -253,7 +254,7 @@ def test_a_cname_that_one_server_has_already_is_followed(
         response.flags |= dns.flags.AA
         return response
 
-    internet.treat("10.1.0.1", late, name=NAME, way="tcp")
+    internet.treat(late_one, late, name=NAME, way="tcp")
     place = found(discovery)
     assert (place.name, place.is_unconfirmed) == (full("shop"), False)
 

@@ -37,6 +37,7 @@ class FakeDns:
         return self.watches, self.end
 
     def pass_time(self, futures: Any, timeout: float) -> None:
+        assert futures == [self.end]
         self.clock.sleep(timeout)
         if self.clock.elapsed >= self.seconds and not self.end.done():
             self.end.set_result(None)
@@ -211,9 +212,11 @@ def test_each_zone_is_waited_for_by_name_of_the_first_three(
     assert told[0] == f"Waiting until the name servers of {named} serve the TXT records"
 
 
-def test_a_wait_that_is_broken_off_is_no_end(clock: Clock, told: list[str]) -> None:
+def test_a_wait_that_is_broken_off_is_no_end(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, told: list[str]
+) -> None:
     dns = FakeDns(clock, [watched(clock, Server())], 0)
-    dns.end.cancel()
+    monkeypatch.setattr(wait.concurrent.futures, "wait", lambda *_, timeout: dns.end.cancel())
     with pytest.raises(CancelledError):
         wait.wait_until_served(dns, [], LIMITS, LiveLine(False))  # type: ignore[arg-type]
 

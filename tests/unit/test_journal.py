@@ -7,6 +7,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Callable
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from certbot_dns_aliyun.records import folder as folder_module
 from certbot_dns_aliyun.records.folder import Folder
 from certbot_dns_aliyun.records.journal import Journal, RecordKey
 from tests.unit.parts import digest, journals, kill
@@ -634,6 +636,59 @@ def test_what_is_no_folder_keeps_no_journal_and_is_told_once(
     assert said.startswith(
         f"No journal is kept in {folder}, as it is no folder, or a link to one: "
     )
+
+
+def test_a_new_journal_that_another_run_removes_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was empty for a moment, and locked by nobody."""
+    lock = folder_module._lock
+    removed: list[Path] = []
+
+    def late(file: int, flag: int = 0) -> bool:
+        if not removed:
+            (path,) = Folder(str(tmp_path)).path.glob("*.journal")
+            path.unlink()
+            removed.append(path)
+        return lock(file, flag)
+
+    monkeypatch.setattr(folder_module, "_lock", late)
+    journal = killed_run(tmp_path)
+    assert removed == [journal.path]
+    assert open_records(tmp_path) == {A: "123", B: None}
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("elsewhere")])
+def test_what_is_no_file_is_set_aside_unread(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, make: Callable[[Path], object]
+) -> None:
+    path = killed_run(tmp_path).path
+    path.unlink()
+    make(path)
+    assert abandoned(tmp_path) == []
+    assert ".damaged, because it is no plain file;" in caplog.text
+
+
+def test_a_mark_takes_a_secret(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path))
+    assert folder.mark(b"text") == ""
+    os.close(folder.create("a.journal"))
+    assert re.fullmatch("[0-9a-f]{32}", folder.mark(b"text"))
+    assert folder.mark(b"text") != folder.mark(b"another")
+
+
+def test_the_names_of_journals_sort_by_age(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder_module.time, "time", lambda: 1_795_717_422.744)
+    assert re.fullmatch(r"1795717422744-[0-9a-f]{8}\.journal", Folder(str(tmp_path)).new_name())
+
+
+def test_after_its_end_nothing_is_listed(tmp_path: Path) -> None:
+    journal = of_this_run(tmp_path)
+    journal.adding({A: ""})
+    journal.gone(A)
+    journal.close()
+    journal.adding({B: ""})
+    assert journals(tmp_path) == []
 
 
 def test_a_call_before_any_line_makes_no_file(tmp_path: Path) -> None:

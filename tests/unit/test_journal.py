@@ -10,6 +10,7 @@ import os
 import re
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Callable
 
 import pytest
@@ -17,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certbot_dns_aliyun.records import folder as folder_module
-from certbot_dns_aliyun.records.folder import Folder
+from certbot_dns_aliyun.records.folder import Folder, UntrustedError
 from certbot_dns_aliyun.records.journal import Journal, RecordKey
 from tests.unit.parts import digest, journals, kill
 
@@ -752,3 +753,29 @@ def test_what_was_never_listed_may_be_gone(tmp_path: Path) -> None:
     last = killed.path.read_bytes().splitlines(keepends=True)[-1]
     killed.path.write_bytes(last + lines[0])
     assert open_records(tmp_path) == {A: None}
+
+
+@pytest.mark.parametrize(
+    ("uid", "mode", "names", "why"),
+    [
+        (0, stat.S_IFREG | 0o600, 1, ""),
+        (1000, stat.S_IFREG | 0o600, 1, ""),
+        (1001, stat.S_IFREG | 0o601, 1, ""),
+        (1001, stat.S_IFDIR | 0o755, 2, ""),
+        (1002, stat.S_IFREG | 0o600, 1, "it belongs to another user"),
+        (0, stat.S_IFREG | 0o620, 1, "others may write to it: its mode is 0620"),
+        (0, stat.S_IFREG | 0o602, 1, "others may write to it: its mode is 0602"),
+        (0, stat.S_IFREG | 0o600, 2, "it has another name, too"),
+    ],
+)
+def test_whose_files_are_trusted(
+    monkeypatch: pytest.MonkeyPatch, uid: int, mode: int, names: int, why: str
+) -> None:
+    """Root's, ours (1000), and those of whoever owns Certbot's folder (1001)."""
+    of = SimpleNamespace(st_uid=uid, st_mode=mode, st_nlink=names)
+    with monkeypatch.context() as patch, contextlib.ExitStack() as stack:
+        patch.setattr(os, "geteuid", lambda: 1000)
+        patch.setattr(os, "fstat", lambda file: of)
+        if why:
+            stack.enter_context(pytest.raises(UntrustedError, match=f"^{why}$"))
+        folder_module._check(3, 1001)

@@ -413,3 +413,23 @@ def test_of_a_sample_that_got_lost_less_is_asked_at_once(clock: Clock) -> None:
     began = clock.now
     assert sampled(clock, some, lost=12) == (False, [23, 5, 10, 8])
     assert clock.now - began == pytest.approx(0.1, abs=0.001)
+
+
+@pytest.mark.parametrize(("names", "sharing", "asked"), [(1, 1, 4), (9, 1, 4), (1, 4, 1)])
+def test_a_last_look_takes_four_questions_of_all_zones_together(
+    clock: Clock, names: int, sharing: int, asked: int
+) -> None:
+    ages = {f"_acme-challenge.{chr(97 + number)}.example.com": 3.0 for number in range(names)}
+    some = follower(clock, ages, sharing=sharing)
+    some.is_complete = True
+    questions = []
+
+    async def ask(name: str) -> Reply:
+        questions.append(name)
+        return answer(name[16])
+
+    some.contact.ask = ask  # type: ignore[method-assign,assignment]
+    clock.run(some.look_again())
+    assert len(questions) == asked
+    assert len(set(questions)) == min(asked, names)
+    assert some.sampled_at == clock.now

@@ -491,9 +491,9 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         ): "Why, is said behind the colon: see the sentences above. A "
         "certificate that was issued is not affected, and the record does no harm.",
         ("its id never arrived",): "The reply to an add was lost, and with a key that may not call "
-        "DescribeDomainRecords there is no way to find the record. Look in the console. Where several "
-        "names were tried as zones, as DNS did not tell which one is, there may be no such zone, and "
-        "then nothing to remove.",
+        "DescribeDomainRecords there is no way to find the record. Look in the console. Where "
+        "several names were tried as zones, as DNS did not tell which one is, there may be no such "
+        "zone, and then nothing to remove.",
         (
             "> is left.",
         ): "The removal was broken off, by a second Ctrl-C, say. The journal lists the record.",

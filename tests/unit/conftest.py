@@ -6,6 +6,7 @@ of every run.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -101,3 +102,13 @@ def api(clock: Clock) -> Iterator[FakeApi]:
     """Alidns as a table in memory, in the place of the HTTP session."""
     with FakeApi(clock).in_place() as api:
         yield api
+
+
+@pytest.fixture
+def _loop_for_events() -> Iterator[None]:
+    """Python 3.9 makes an asyncio.Event in a loop alone, though it may never be waited for."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()

@@ -13,6 +13,8 @@ from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply
 from certbot_dns_aliyun.propagation.traffic import Traffic
 from tests.unit.fake_time import Clock
 
+pytestmark = pytest.mark.usefixtures("_loop_for_events")
+
 SERVER = NameServer("ns1.alidns.com", "192.0.2.1")
 A, B, C = (f"_acme-challenge.{each}.example.com" for each in "abc")
 YES, NO = Outcome.AUTHORITATIVE, Outcome.SILENT

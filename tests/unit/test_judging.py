@@ -14,6 +14,8 @@ from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
 from tests.unit.fake_time import Clock
 from tests.unit.watching import a_watch
 
+pytestmark = pytest.mark.usefixtures("_loop_for_events")
+
 ONE, TWO = (f"_acme-challenge.{each}.example.com" for each in ("one", "two"))
 ALIDNS = [NameServer("ns1.alidns.com", f"192.0.2.{n}") for n in (1, 2)]
 OTHER = NameServer("ns1.provider.example", "192.0.2.9")

@@ -219,10 +219,15 @@ class Ledger:
             entry.users -= 1
             if entry.users != 0:
                 return None
+        was_taken = entry.state in (State.OURS, State.PREEXISTING)
         told = [self._remove(entry, budget)]
         for doubt in entry.doubts:
             left = self._remove(doubt, budget)
-            told.append(left and left + _IF_IT_IS_A_ZONE)
+            if left and was_taken and doubt.zone == doubt.name:  # which hardly ever is a zone
+                logger.info("%s", left)
+                self._journal.gone(doubt.key)
+            else:
+                told.append(left and left + _IF_IT_IS_A_ZONE)
         return " ".join(left for left in told if left) or None
 
     def _add_to_some_place(self, entry: Entry, budget: RetryBudget) -> None:

@@ -767,6 +767,18 @@ def test_a_lost_reply_that_forbidden_follows_is_told_though_another_zone_took_th
     assert len(journals(tmp_path)) == 1, "the next run looks again"
 
 
+def test_a_lost_reply_about_the_name_itself_alarms_nobody_once_a_zone_is_found(
+    api: FakeApi, ledger: Ledger, tmp_path: Path
+) -> None:
+    """A key for one zone hears Forbidden.RAM of all names that are none, this one first of all."""
+    api.may_list, api.no_zone = False, "Forbidden.RAM"
+    api.faults.append(Fault(lost))
+    assert ledger.add(NAME, VALUE, RetryBudget()) == "example.com"
+    assert ledger.remove(NAME, VALUE, RetryBudget()) is None
+    assert ledger.close() == []
+    assert journals(tmp_path) == []
+
+
 def test_doubt_about_a_zone_that_is_none_ends_when_the_api_is_back(
     api: FakeApi, ledger: Ledger, tmp_path: Path
 ) -> None:

@@ -440,9 +440,10 @@ def _doubt(entry: Entry, error: AlidnsError, budget: RetryBudget) -> None:
 
 def _look_twice(client: Client, entry: Entry, budget: RetryBudget) -> str | None:
     record_id = client.find(entry.zone, entry.rr, entry.value, budget)
-    if record_id and not entry.may_come_again:
-        entry.settled_at = 0.0  # this is what was lost
-    elif not record_id and client.may_list(entry.zone):
+    if record_id:
+        if not entry.may_come_again:
+            entry.settled_at = 0.0  # this is what was lost
+    elif client.may_list(entry.zone):
         until_settled = 0.0 if entry.is_in_a_hurry else entry.settled_at - time.monotonic()
         budget.sleep(max(_SECOND_LOOK, until_settled))
         record_id = client.find(entry.zone, entry.rr, entry.value, budget)

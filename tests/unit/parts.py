@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Callable
 
+import pytest
 from certbot.display import util as display_util
 
 from certbot_dns_aliyun.accounts import Clients
@@ -56,3 +57,8 @@ def kill(journal: Journal) -> None:
         os.close(journal._file)
         journal._file = None
     journal._writable = False
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Gives what was logged as a warning, as an operator reads it."""
+    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from certbot_dns_aliyun.records import folder as folder_module
 from certbot_dns_aliyun.records.folder import Folder, UntrustedError
 from certbot_dns_aliyun.records.journal import Journal, RecordKey
-from tests.unit.parts import digest, journals, kill
+from tests.unit.parts import digest, journals, kill, warnings
 
 A = RecordKey("example.com", "_acme-challenge", digest("a"))
 B = RecordKey("example.com", "@", digest("b"))
@@ -582,7 +582,7 @@ def test_a_disk_that_is_full_is_told_once_with_the_journals_path(
     journal = of_this_run(tmp_path)
     for key in (A, B):
         journal.adding({key: ""})
-    (said,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    (said,) = warnings(caplog)
     assert said.startswith(
         f"The journal {journal.path} cannot be written (No space left on device): "
     )
@@ -633,7 +633,7 @@ def test_what_is_no_folder_keeps_no_journal_and_is_told_once(
     journal = of_this_run(tmp_path)
     for key in (A, B):
         journal.adding({key: ""})
-    (said,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    (said,) = warnings(caplog)
     assert said.startswith(
         f"No journal is kept in {folder}, as it is no folder, or a link to one: "
     )

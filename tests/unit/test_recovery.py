@@ -18,7 +18,7 @@ from certbot_dns_aliyun.records.ledger import Ledger
 from certbot_dns_aliyun.records.words import by_hand, cannot_list
 from certbot_dns_aliyun.retrying import RetryBudget
 from tests.unit.fake_api import KEY_ID, SECRET, FakeApi, Fault, error, lost, no_connection
-from tests.unit.parts import digest, journals, kill, make_ledger
+from tests.unit.parts import digest, journals, kill, make_ledger, warnings
 
 NAME, VALUE = "_acme-challenge.example.com", digest("ours")
 
@@ -30,10 +30,6 @@ NO_ZONE = ["IncorrectDomainUser", "InvalidDomainName.NoExist", "Forbidden.RAM"]
 
 class Killed(BaseException):
     """The process ends at this moment."""
-
-
-def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
 
 
 @pytest.fixture(autouse=True)

@@ -396,7 +396,7 @@ class AlidnsError(Exception):
     :ivar maybe_done: whether this call, or one before it, may have been carried out after all; if
         not told, what the code says of this call
     :ivar maybe_late: whether one that got no reply in time may be carried out yet
-    :ivar maybe_again: whether that is so even where the record of another one is found
+    :ivar may_come_again: whether that is so even where the record of another one is found
     """
 
     code: Code
@@ -412,7 +412,7 @@ class AlidnsError(Exception):
     proxy: str
     maybe_done: bool
     maybe_late: bool
-    maybe_again: bool
+    may_come_again: bool
 
     def __init__(
         self,
@@ -430,7 +430,7 @@ class AlidnsError(Exception):
         proxy: str = "",
         maybe_done: bool | None = None,
         maybe_late: bool = False,
-        maybe_again: bool = False,
+        may_come_again: bool = False,
     ) -> None:
         super().__init__(f"{action} {code if isinstance(code, str) else code.value}")
         if maybe_done is None:
@@ -450,7 +450,7 @@ class AlidnsError(Exception):
             proxy=proxy,
             maybe_done=maybe_done,
             maybe_late=maybe_late,
-            maybe_again=maybe_again,
+            may_come_again=may_come_again,
         )
 
     def __setattr__(self, name: str, value: object) -> None:

@@ -118,9 +118,9 @@ class Client:
     ) -> Added:
         """Add a TXT record, unless it is there already.
 
-        An error's ``maybe_done`` tells whether the record may stand in the zone all the same, and
-        ``maybe_late`` whether it may yet come to stand there, and ``maybe_again`` whether even if
-        it is found.
+        An error's ``maybe_done`` tells whether the record may stand in the zone all the same,
+        ``maybe_late`` whether it may yet come to stand there, and ``may_come_again`` whether even
+        if it is found.
 
         :param calling: is called just before each try that may add it
         """
@@ -171,7 +171,7 @@ class Client:
             raise error.with_(
                 maybe_done=maybe_done,
                 maybe_late=maybe_late,
-                maybe_again=maybe_late and doubtful > 1,
+                may_come_again=maybe_late and doubtful > 1,
             ) from None
 
     def may_list(self, zone: str) -> bool:

@@ -434,7 +434,7 @@ def _doubt(entry: Entry, error: AlidnsError, budget: RetryBudget) -> None:
     entry.state = State.UNCLEAR
     if error.maybe_late:
         entry.settled_at = time.monotonic() + _LATE
-        entry.may_come_again = error.maybe_again
+        entry.may_come_again = error.may_come_again
         entry.is_in_a_hurry = budget.called_off
 
 

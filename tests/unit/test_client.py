@@ -202,14 +202,14 @@ def test_what_got_no_reply_may_be_done_late_and_a_second_one_even_if_it_is_found
     with pytest.raises(AlidnsError) as caught:
         add(client)
     assert caught.value.maybe_done
-    assert (caught.value.maybe_late, caught.value.maybe_again) == (is_late, is_again)
+    assert (caught.value.maybe_late, caught.value.may_come_again) == (is_late, is_again)
 
 
 def test_what_is_certainly_not_done_is_not_done_late(api: FakeApi, client: Client) -> None:
     api.faults += [Fault(no_reply), Fault(no_reply), Fault(lambda: error(NOT_HERE), action=ADD)]
     with pytest.raises(AlidnsError) as caught:
         add(client)
-    facts = (caught.value.maybe_done, caught.value.maybe_late, caught.value.maybe_again)
+    facts = (caught.value.maybe_done, caught.value.maybe_late, caught.value.may_come_again)
     assert facts == (False, False, False)
 
 

@@ -7,7 +7,6 @@ import datetime
 import json
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -154,16 +153,8 @@ def test_a_folder_without_lineages_is_wrong_usage(tmp_path: Path, argv: list[str
         targets.named(options(tmp_path, *argv))
 
 
-@pytest.fixture
-def kill() -> Iterator[None]:
-    """Signals strike as in a shell."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_the_first_signal_interrupts_and_others_wait(kill: None, number: int) -> None:
+def test_the_first_signal_interrupts_and_others_wait(number: int) -> None:
     before = signal.getsignal(number)
     with Stopping() as stopping:
         with pytest.raises(KeyboardInterrupt):
@@ -178,7 +169,7 @@ def test_the_first_signal_interrupts_and_others_wait(kill: None, number: int) ->
     assert signal.getsignal(number) == before
 
 
-def test_a_signal_during_the_removal_waits_for_its_end(kill: None) -> None:
+def test_a_signal_during_the_removal_waits_for_its_end() -> None:
     with Stopping() as stopping:
         stopping.hold()
         os.kill(os.getpid(), signal.SIGTERM)

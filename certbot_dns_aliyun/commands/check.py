@@ -53,6 +53,9 @@ def run(options: argparse.Namespace) -> bool:
     asks_for_lineages = options.all or options.cert_names
     if bool(asks_for_lineages) == bool(names_of(options.domains)):
         raise inputs.UsageError("check takes names (-d), or lineages (--cert-name or --all).")
+    if options.credentials:
+        inputs.settings(options.credentials)
+    inputs.public_dns(options.resolvers, options.name_servers or "").close()
     report = Report(options.json)
     lineages = targets.named(options) if asks_for_lineages else []
     adding = RetryBudget(_PATIENCE, report.notice)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 from certbot import errors
@@ -49,7 +50,7 @@ def settings(file: str | None) -> Settings:
     :raises UsageError: if there are none, or they cannot be read
     """
     try:
-        return credentials.load(file) if file else credentials.without_file()
+        return credentials.load(os.path.expanduser(file)) if file else credentials.without_file()
     except errors.PluginError as error:
         raise UsageError(str(error)) from None
 

@@ -115,7 +115,7 @@ def read(config_dir: str, name: str) -> Lineage:
         )
         section = content[_SECTION]
         links = {kind: str(content[kind]) for kind in _KINDS}
-        parameters = {option: _text(section[option]) for option in section}
+        parameters = {option: str(section[option]) for option in section}
     except (UnicodeError, configobj.ConfigObjError, LookupError, TypeError, ValueError) as error:
         why = f"{error.args[0]} is missing" if type(error) is KeyError else "it is damaged"
         raise _broken(file, name, why) from None
@@ -128,6 +128,9 @@ def read(config_dir: str, name: str) -> Lineage:
             raise _broken(file, name, f"{link} in it is no link to a file")
     if not parameters.get("authenticator"):
         raise _broken(file, name, "authenticator is missing")
+    for option in section:
+        if option.startswith("dns_aliyun_") and isinstance(section[option], list):
+            raise _broken(file, name, f"the value of {option} lacks quotes, as it has a comma")
     return Lineage(name, file, {**parameters, **_of_cli_ini(file, name)}, links["cert"])
 
 
@@ -144,12 +147,8 @@ def _of_cli_ini(file: Path, name: str) -> dict[str, str]:
             continue
         except (OSError, UnicodeError, configargparse.ConfigFileParserException):
             raise _broken(file, name, f"{path} cannot be read") from None
-        found.update((key.lstrip("-").replace("-", "_"), _text(read[key])) for key in read)
+        found.update((key.lstrip("-").replace("-", "_"), str(read[key])) for key in read)
     return found
-
-
-def _text(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _broken(file: Path, name: str, why: str) -> LineageError:

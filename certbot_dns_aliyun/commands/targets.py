@@ -23,6 +23,8 @@ LETSENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 _PLUGIN = "dns-aliyun"
 #: What renewal files of 0.38.1 and older say.
 _LEGACY = "certbot-dns-aliyun:dns-aliyun"
+#: What ConfigObj, and so Certbot, takes for no.
+_OFF = ("false", "off", "no", "0")
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def of_lineage(options: argparse.Namespace, report: Report, name: str) -> Target
                 findings.add("", "lineage", Result.SKIPPED, text, since)
             return None
         report.head(f"Lineage {name}:")
-        if lineage.get("autorenew") == "False":
+        if str(lineage.get("autorenew")).lower() in _OFF:
             text = f"Certbot does not renew it, as autorenew is False in {lineage.file}."
             findings.add("", "lineage", Result.SKIPPED, text, since)
             return None

@@ -188,6 +188,29 @@ def test_a_file_without_an_account_for_a_zone(
     assert "There is no policy for example.com: " in err
 
 
+def test_a_file_in_the_home_folder_is_found_as_the_plugin_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A shell leaves the tilde of ``--credentials=~/aliyun.ini``, and cli.ini has no shell."""
+    keys = f"dns_aliyun_access_key = {KEY_ID}\ndns_aliyun_access_key_secret = {SECRET}\n"
+    (tmp_path / "aliyun.ini").write_text(keys)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main.main(["policy", "--credentials=~/aliyun.ini", "--zone", "example.org"]) == 0
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--credentials", "/nonexistent"], ["--resolvers", ":"], ["--name-servers", ":"]]
+)
+@pytest.mark.parametrize("of", [["-d", "example.com"], ["--all"], ["--cert-name", "a"]])
+def test_what_is_wrong_on_the_command_line_is_no_finding(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], of: list[str], wrong: list[str]
+) -> None:
+    assert main.main(["check", "--config-dir", str(tmp_path), *of, *wrong]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert wrong[-1] in err
+
+
 def test_an_interrupt_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(options: Any) -> bool:
         raise KeyboardInterrupt

@@ -32,7 +32,7 @@ account = 0123
 authenticator = dns-aliyun
 server = https://ca.example/acme/directory
 dns_aliyun_credentials = /etc/aliyun.ini
-dns_aliyun_name_servers = 192.0.2.1, 192.0.2.2
+dns_aliyun_name_servers = "192.0.2.1, 192.0.2.2"
 dns_aliyun_resolvers = None
 """
 
@@ -91,7 +91,7 @@ def test_a_lineage_has_the_options_of_its_renewal_file(file: Path, tmp_path: Pat
     assert target
     assert target.domains == ["example.com", "*.example.com"]
     assert (target.credentials, target.resolvers) == ("/etc/aliyun.ini", "")
-    assert target.name_servers == "192.0.2.1,192.0.2.2"
+    assert target.name_servers == "192.0.2.1, 192.0.2.2"
     assert (target.wait_for, target.wait_limit, target.blind) == ("all", 600, 30)
     assert (target.server, target.account) == (SERVER, "https://ca.example/acct/1")
     assert target.insists
@@ -119,6 +119,7 @@ def test_the_command_line_counts_more_and_so_does_cli_ini(file: Path, tmp_path: 
         ("dns_aliyun_resolvers = None", "dns_aliyun_wait_limit = 90000", "between 0 and 86400"),
         ("dns_aliyun_resolvers = None", "dns_aliyun_wait_limit = soon", "not soon"),
         ("[renewalparams]", "[renewalparams", "it is damaged"),
+        ("_resolvers = None", "_resolvers = 192.0.2.1, 192.0.2.2", "dns_aliyun_resolvers lacks"),
     ],
 )
 def test_what_certbot_cannot_renew_is_a_problem(
@@ -131,6 +132,20 @@ def test_what_certbot_cannot_renew_is_a_problem(
     assert not report.are_well
     report.conclude()
     assert words in json.loads(capsys.readouterr().out)["first"]
+
+
+@pytest.mark.parametrize("word", ["False", "false", "off", "no", "0"])
+def test_what_certbot_does_not_renew_is_no_matter(file: Path, tmp_path: Path, word: str) -> None:
+    file.write_text(f"{file.read_text()}autorenew = {word}\n")
+    report = Report(True)
+    assert targets.of_lineage(options(tmp_path, "--all"), report, "site") is None
+    assert report.are_well
+
+
+@pytest.mark.parametrize("word", ["True", "on", "yes", "1"])
+def test_what_certbot_renews_as_ever_is_looked_at(file: Path, tmp_path: Path, word: str) -> None:
+    file.write_text(f"{file.read_text()}autorenew = {word}\n")
+    assert targets.of_lineage(options(tmp_path, "--all"), Report(True), "site")
 
 
 def test_certificates_that_are_none(file: Path, tmp_path: Path) -> None:

@@ -65,19 +65,35 @@ def test_the_deploy_hook_writes_the_new_certificate_into_the_secret(tmp_path: Pa
     server.server_close()
 
     ((_, path, headers, body),) = asked
-    secret = of_kind("Secret")
-    namespace, name = secret["metadata"]["namespace"], secret["metadata"]["name"]
-    assert path == f"/api/v1/namespaces/{namespace}/secrets/{name}"
+    secret = json.loads(body)
+    namespace, name = of_kind("Role")["metadata"]["namespace"], secret["metadata"]["name"]
+    # Server-side apply, which makes what is not there; any YAML may be JSON.
+    manager = "?fieldManager=certbot&force=true"
+    assert path == f"/api/v1/namespaces/{namespace}/secrets/{name}{manager}"
     assert headers["Authorization"] == "Bearer a-token"
-    data = json.loads(body)["data"]
-    assert {key: base64.b64decode(text) for key, text in data.items()} == {
+    assert headers["Content-Type"] == "application/apply-patch+yaml"
+    assert (secret["apiVersion"], secret["kind"]) == ("v1", "Secret")
+    assert secret["type"] == "kubernetes.io/tls"
+    assert {key: base64.b64decode(text) for key, text in secret["data"].items()} == {
         "tls.crt": b"a chain",
         "tls.key": b"a key",
     }
 
 
-def test_the_job_may_change_that_secret_and_nothing_else() -> None:
-    (rule,) = of_kind("Role")["rules"]
-    assert rule["resourceNames"] == [of_kind("Secret")["metadata"]["name"]]
-    assert rule["resources"] == ["secrets"]
-    assert set(rule["verbs"]) == {"get", "patch"}
+def test_the_job_may_make_and_change_that_secret_and_nothing_else() -> None:
+    changing, making = of_kind("Role")["rules"]
+    (name,) = changing["resourceNames"]
+    assert f'/secrets/{name}"' in of_kind("ConfigMap")["data"]["deploy.py"]
+    assert changing["resources"] == making["resources"] == ["secrets"]
+    assert set(changing["verbs"]) == {"get", "patch"}
+    assert making["verbs"] == ["create"]
+
+
+def test_applying_it_once_more_leaves_the_certificate_alone() -> None:
+    assert all(each["kind"] != "Secret" for each in MANIFESTS)
+
+
+def test_the_trust_policy_of_the_page_is_for_that_service_account() -> None:
+    account = of_kind("ServiceAccount")["metadata"]
+    page = (ROOT / "docs/ram-policy.rst").read_text()
+    assert f"system:serviceaccount:{account['namespace']}:{account['name']}" in page

@@ -41,6 +41,7 @@ def test_pasted_from_the_readme_it_issues_and_renews_beside_none_of_apts(
         pytest.skip("Debian 11 has no pipx")
     debian.paste([*before, *commands_of(way)], environment_wheels(debian.suite))
     assert "* dns-aliyun" in debian.run(certbot, "plugins")
+    assert "AddDomainRecord" in debian.run(f"{certbot}-dns-aliyun", "policy", "--zone", "a.example")
     assert "dns-aliyun" not in debian.run("/usr/bin/certbot", "plugins")
     lives(certbot)
 

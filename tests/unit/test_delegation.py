@@ -9,6 +9,8 @@ from typing import Any
 
 import dns.message
 import dns.name
+import dns.rcode
+import dns.rrset
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,6 +40,7 @@ from tests.unit.fake_dns import (
     unreachable,
 )
 from tests.unit.fake_time import Clock
+from tests.unit.parts import warnings
 
 NAME = "_acme-challenge.www.example.com"
 TARGET = "www.acme.example.net"
@@ -113,6 +116,28 @@ def test_one_cname_of_a_chain_that_tcp_does_not_confirm_is_one_too_many(
         internet.treat(address, without_tcp)
     place = find_in_time(clock, discovery, 60)
     assert (place.name, place.is_unconfirmed) == (TARGET, bool(unconfirmed))
+
+
+@pytest.mark.parametrize("domain", ["example.com", "no-such-domain.com"])
+def test_a_cname_that_tcp_denies_leads_nowhere(
+    internet: Internet, discovery: Discovery, caplog: pytest.LogCaptureFixture, domain: str
+) -> None:
+    name, zone = f"_acme-challenge.{domain}", "example.com" if domain == "example.com" else "com"
+
+    def forged(asked: Asked) -> dns.message.Message:
+        response = answers_for(zone, dns.rcode.NOERROR)(asked)
+        assert response
+        alias = dns.rrset.from_text(f"{name}.", 60, "IN", "CNAME", f"{TARGET}.")
+        response.answer, response.authority = [alias], []
+        return response
+
+    for address in internet.zones[zone].addresses:
+        internet.treat(address, forged, name=name, way="udp")
+    (place,) = find(discovery, name)
+    assert place.chain == (name,)
+    assert place.is_absent == (domain != "example.com")
+    (warning,) = warnings(caplog)
+    assert f"over TCP, the name servers of {zone} say otherwise" in warning
 
 
 def test_upper_case_in_a_cname_is_of_no_account(internet: Internet, discovery: Discovery) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import logging
 import threading
@@ -10,9 +11,11 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
+import requests
 from certbot import errors
 
 from certbot_dns_aliyun.accounts import Clients
+from certbot_dns_aliyun.credentials.settings import Settings
 from certbot_dns_aliyun.propagation.delegation import BadChainError, Place
 from certbot_dns_aliyun.propagation.question import NameServer
 from certbot_dns_aliyun.propagation.target import Use
@@ -308,6 +311,50 @@ def test_what_nobody_could_see_of_a_target_is_told_with_the_way_out(
 
 
 ELSEWHERE = NameServer("ns1.provider.example", "192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("guess", "section"),
+    [
+        ("b.validation.example", "b.validation.example"),
+        (None, "validation.example"),  # the shortest is the likeliest
+    ],
+)
+def test_the_way_out_is_a_line_for_the_zone_that_public_dns_names(
+    api: FakeApi, tmp_path: Path, guess: str | None, section: str
+) -> None:
+    """Of several that the key may not look into."""
+    api.no_zone = "Forbidden.RAM"
+    target, of_all = "a.b.validation.example", settings().accounts[0]
+    sections = [
+        dataclasses.replace(of_all, zone=zone, where=f"section [{zone}]")
+        for zone in (target, "b.validation.example", "validation.example")
+    ]
+    servers = (ELSEWHERE,) if guess else ()
+    place = Place(target, guess, servers, (NAME, target), use=Use(unread="silence"))
+    ledger = Ledger(
+        Clients(Settings([of_all, *sections])),
+        lambda name: [place],
+        str(tmp_path),
+        is_public_zone=lambda zone, name: False,
+    )
+    assert refusal(ledger).endswith(f"to section [{section}].")
+
+
+def test_the_journal_tells_when_the_last_try_of_an_add_began(api: FakeApi, tmp_path: Path) -> None:
+    """Its file's time; who finds it after a kill waits until that try has ended."""
+    seen = []
+
+    def busy() -> requests.Response:
+        (file,) = journals(tmp_path)
+        seen.append(file.stat().st_mtime - api.clock.now)
+        return error("Throttling.User")
+
+    api.zones["example.com"] = []
+    ledger = make_ledger(tmp_path, lambda name: "example.com")
+    api.faults += [Fault(busy, action="AddDomainRecord") for _ in range(3)]
+    ledger.add(NAME, VALUE, RetryBudget())
+    assert seen == pytest.approx([-0.05] * 3, abs=1e-3)  # which a call takes
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,12 @@ class Aside:
 
         concurrently(to_the_end, [None])
 
-    def wait(self, seconds: float) -> None:
-        """Wait some seconds for the end of what is under way."""
-        self._at_rest.wait(seconds)
+    def wait(self, seconds: float, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Wait some seconds for the end of what is under way.
+
+        :param meanwhile: called now and then
+        """
+        for _ in range(int(seconds / _NOTHING_YET)):
+            if self._at_rest.wait(_NOTHING_YET):
+                return
+            meanwhile()

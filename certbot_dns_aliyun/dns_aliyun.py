@@ -131,8 +131,8 @@ class Authenticator(dns_common.DNSAuthenticator):
 
         with first_interrupt_waits() as interrupted:
             try:
-                self._run.begin_cleanup()
-                self._run.concurrently(self._cleanup, [_record(a) for a in achalls], interrupted)
+                self._run.begin_cleanup(interrupted)
+                self._run.concurrently(self._cleanup, [_record(a) for a in achalls])
             finally:
                 self._run.close()
                 self._attempt_cleanup = False

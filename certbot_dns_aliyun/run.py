@@ -81,6 +81,7 @@ class Run:
         self._ledger: Ledger | None = None
         self._watches: list[ZoneWatch] = []
         self._aside = Aside()
+        self._interrupted: threading.Event | None = None
 
     def prepare(self, records: Sequence[Challenge]) -> list[Challenge]:
         """Look up zones and name servers; remove what a killed run left; note what comes next.
@@ -202,13 +203,19 @@ class Run:
         display_util.notify(f"Waiting {seconds:.0f} seconds for DNS changes to propagate")
         self._adding.sleep(seconds)
 
-    def begin_cleanup(self) -> None:
-        """End whatever still goes on; from now on, records are removed."""
+    def begin_cleanup(self, interrupted: threading.Event | None = None) -> None:
+        """End whatever still goes on; from now on, records are removed.
+
+        :param interrupted: set when the user wants an end, which has to wait until all is done
+        """
+        self._interrupted = interrupted
+        if self._ledger and not self._aside.is_at_rest:  # a signal is what ended the run
+            self._ledger.hurry()
         self._adding.call_off()
         self._recovering.call_off()
         self._dns.close()
         JOURNEYS.hurry(LAST_CALLS)
-        self._aside.wait(UNDER_WAY)
+        self._aside.wait(UNDER_WAY, self._tell_that_it_goes_on)
         self._budget = RetryBudget(PATIENCE, _tell)
 
     def remove(self, name: str, value: str) -> None:
@@ -264,28 +271,19 @@ class Run:
         self._aside.do(do)
 
     def concurrently(
-        self,
-        do: Callable[[str, str, str], None],
-        records: Sequence[Challenge],
-        interrupted: threading.Event | None = None,
+        self, do: Callable[[str, str, str], None], records: Sequence[Challenge]
     ) -> None:
-        """Do something for all records at once; the first failure calls off the rest.
-
-        :param interrupted: set when the user wants an end, which has to wait until all is done
-        """
-        told = False
-
-        def tell() -> None:
-            nonlocal told
-            if interrupted and interrupted.is_set() and not told:
-                told = True
-                display_util.notify("Removing the TXT records first; Ctrl-C leaves them there")
-
+        """Do something for all records at once; the first failure calls off the rest."""
         try:
-            concurrently(lambda record: do(*record), records, meanwhile=tell)
+            concurrently(lambda record: do(*record), records, self._tell_that_it_goes_on)
         except BaseException:
             self._budget.call_off()
             raise
+
+    def _tell_that_it_goes_on(self) -> None:
+        if self._interrupted and self._interrupted.is_set():
+            self._interrupted = None
+            display_util.notify("Removing the TXT records first; Ctrl-C leaves them there")
 
     def close(self) -> None:
         """End the run's threads; warn of records that nobody has removed."""

@@ -496,12 +496,16 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         "zone, and then nothing to remove.",
         (
             "> is left.",
+            "as it was being added",
         ): "The removal was broken off, by a second Ctrl-C, say. The journal lists the record.",
         ("may be left (<fault>)",): "A fault of this plugin; please report it with Certbot's log.",
         (
             "tries to remove it; by hand",
         ): "The end of such sentences: the journal lists the record for "
-        "the next run. ``aliyun`` is the command line of Alibaba Cloud.",
+        "the next run, or, where only ``By hand`` is said, no journal could be written. ``aliyun`` "
+        "is the command line of Alibaba Cloud.",
+        ("There is nothing to remove",): "DNS did not tell the zone of the name, so the record may "
+        "have been added to a name that is none.",
         ("Ctrl-C leaves them",): "The first Ctrl-C during the removal waits until it is done. A "
         "second one ends it; the next run removes what is left, as the journal lists it.",
         ("of an earlier run may be left",): "A run was killed, and a key that may not call "
@@ -515,7 +519,8 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         ("are left to the next run",): "A warning. Removing what earlier runs left takes a minute "
         "at most, and ends when the API does not answer, so that it holds up no certificate.",
         ("cannot be written",): "A warning. Certbot's config folder (``--config-dir``) is full or "
-        "read-only. The run goes on; only if it were killed, records would stay.",
+        "read-only. The run goes on; but no other run looks for what this one cannot remove, or "
+        "leaves when it is killed.",
         ("No journal is kept",): "A warning. Who can write to ``dns-aliyun`` in Certbot's config "
         "folder could have records removed, so it must be a folder of the user who runs Certbot, "
         "of root, or of whoever owns the config folder, and no link.",
@@ -547,7 +552,8 @@ FILLED_IN = {
     "len(cap.known)": "<number>",
     "cap.size": "<number>",
     "len(watch.complete)": "<number>",
-    "_by_hand(entry)": "",
+    "how": "The next run that adds records tries to remove it; by hand",
+    "if_none": "",
     "zone if place.is_elsewhere else ''": "",
     "error.because()[0]": "<reason>",
     "or_else": "raise --dns-aliyun-wait-limit",

@@ -71,6 +71,7 @@ class Trial:
         """Call off what is under way, if anything is, and remove all that was added."""
         if not self._aside.is_at_rest:
             self._findings.end()
+            self._ledger.hurry()
             self._adding.call_off()
             self._recovering.call_off()
             self._dns.close()

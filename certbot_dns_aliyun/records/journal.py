@@ -52,6 +52,7 @@ class Known:
     :ivar zone_is_known: whether public DNS named the zone, or the record was added; else there may
         be no such zone
     :ivar record_id: the record's id, if it was told
+    :ivar is_on_disk: whether the file lists it
     :ivar may_come_again: whether a call may be under way that adds it, or adds it once more
     :ivar tellings: how often the user was told that it may be left
     """
@@ -59,6 +60,7 @@ class Known:
     owner: str = ""
     zone_is_known: bool = True
     record_id: str | None = None
+    is_on_disk: bool = False
     may_come_again: bool = True
     tellings: int = 0
 
@@ -78,6 +80,7 @@ class Journal:
         self.age = self._settled_at = 0.0
         self._folder = folder
         self._is_damaged = False
+        self._read_at: float | None = None
         self._lock = threading.Lock()
         self._file: int | None = None
         self._writable = True
@@ -128,6 +131,8 @@ class Journal:
             new = [key for key in keys if key not in self._open]
             self._open.update((key, Known(keys[key], zone_is_known)) for key in new)
             self._write("add" if zone_is_known else "try", new, sync=True)
+            for key in new:
+                self._open[key].is_on_disk = self._writable
 
     def calling(self) -> None:
         """Note the time, now that a call is made that adds a record."""
@@ -151,6 +156,11 @@ class Journal:
             if key in self._open:
                 self._write("gone", [key])
                 del self._open[key]
+
+    def lists(self, key: RecordKey) -> bool:
+        """Tell whether the next run will find a record in it."""
+        with self._lock:
+            return key in self._open and self._open[key].is_on_disk
 
     def told(self, key: RecordKey) -> None:
         """Note that the user was told that a record may be left."""
@@ -233,8 +243,11 @@ class Journal:
     def _stamp(self) -> None:
         """Set the file's time by this machine's clock, as a file server may have another."""
         if self._file is not None and self._writable:
+            now = time.time()
+            if self._read_at is not None:  # by now, an earlier run makes no calls
+                now = max(self._read_at, now - UNDER_WAY)
             with contextlib.suppress(OSError):
-                os.utime(self._file, (time.time(), time.time()))
+                os.utime(self._file, (now, now))
 
     def _marked(self, event: str, key: RecordKey) -> bytes:
         known = self._open[key]
@@ -276,10 +289,12 @@ class Journal:
         if content and not content.endswith(b"\n"):
             with contextlib.suppress(OSError):
                 os.write(self._file, b"\n")  # so that a torn line takes no other with it
+                self._stamp()
         return True
 
     def _read(self, file: int) -> bytes:
-        self.age = time.time() - os.fstat(file).st_mtime
+        self._read_at = os.fstat(file).st_mtime
+        self.age = time.time() - self._read_at
         self._settled_at = time.monotonic() + UNDER_WAY - abs(self.age)
         content = os.read(file, _SIZE_LIMIT)
         for text in content.split(b"\n"):

@@ -43,7 +43,6 @@ _OF_ANOTHER_PLACE = frozenset({Verdict.NOT_HERE, Verdict.DENIED, Verdict.CONFLIC
 _SECOND_LOOK = 2.0
 #: Seconds in which the API may still carry out a call that got no reply in time.
 _LATE = 10.0
-_IF_IT_IS_A_ZONE = " There is nothing to remove if the account has no such zone."
 
 
 class State(Enum):
@@ -65,7 +64,6 @@ class Entry:
     :ivar added_at: monotonic time at which the API said that it is in the zone
     :ivar settled_at: monotonic time from which no call that got no reply can add it any more
     :ivar may_come_again: whether one may even if the record is found
-    :ivar is_in_a_hurry: whether that is not to be waited for, as the user wants an end
     :ivar added: resolves to the zone, once the record is in it
     :ivar doubts: the same record in zones that were tried before, and may have taken it
     """
@@ -80,7 +78,6 @@ class Entry:
     added_at: float = 0.0
     settled_at: float = 0.0
     may_come_again: bool = False
-    is_in_a_hurry: bool = False
     added: Future[str] = field(default_factory=Future)
     doubts: list[Entry] = field(default_factory=list)
 
@@ -132,7 +129,9 @@ class Ledger:
         self._lock = threading.Lock()
         self._entries: dict[tuple[str, str], Entry] = {}
         self._listed: dict[str, list[tuple[str, str, str]]] = {}
+        self._listing: dict[str, threading.Lock] = {}
         self._told: set[tuple[str, ...]] = set()
+        self._is_in_a_hurry = False
 
     def recover(self, budget: RetryBudget) -> None:
         """Remove what earlier runs left when they were killed, as far as this access key may."""
@@ -162,17 +161,23 @@ class Ledger:
                     self._planned.add(Entry(place, value, zone=place.zone).key)
         self._note_adding(self._planned)
 
+    def hurry(self) -> None:
+        """Wait for no late call any more, as the user wants an end: the next run looks again."""
+        self._is_in_a_hurry = True
+
     def close(self) -> list[str]:
         """End the run; returns a sentence about each record that nobody has removed."""
         for key in list(self._planned):
             self._journal.gone(key)
         self._journal.close()
-        return [
-            f"The TXT record {entry.name} = {entry.value} is left." + _by_hand(entry)
-            for each in self._entries.values()
-            for entry in (each, *each.doubts)
-            if entry.state in (State.OURS, State.UNCLEAR) and not entry.is_told
-        ]
+        left = []
+        for entry in [one for each in self._entries.values() for one in (each, *each.doubts)]:
+            what = f"The TXT record {entry.name} = {entry.value}"
+            if entry.users and not entry.added.done():
+                left.append(f"{what} may be left, as it was being added." + self._by_hand(entry))
+            elif entry.state in (State.OURS, State.UNCLEAR) and not entry.is_told:
+                left.append(f"{what} is left." + self._by_hand(entry))
+        return left
 
     def add(self, name: str, value: str, budget: RetryBudget) -> str:
         """Add a TXT record to the zone that takes it.
@@ -227,7 +232,7 @@ class Ledger:
                 logger.info("%s", left)
                 self._journal.gone(doubt.key)
             else:
-                told.append(left and left + _IF_IT_IS_A_ZONE)
+                told.append(left)
         return " ".join(left for left in told if left) or None
 
     def _add_to_some_place(self, entry: Entry, budget: RetryBudget) -> None:
@@ -299,9 +304,9 @@ class Ledger:
                     doubt = Entry(entry.place, entry.value, zone=zone)
                     doubt.added.set_result(zone)
                     entry.doubts.append(doubt)
-                    _doubt(doubt, error, budget)
+                    _doubt(doubt, error)
                 else:
-                    _doubt(entry, error, budget)
+                    _doubt(entry, error)
                 refusals.append(error)
                 if may_be_none:
                     continue
@@ -355,9 +360,12 @@ class Ledger:
             raise
 
     def _records_of(self, zone: str, budget: RetryBudget) -> list[tuple[str, str, str]]:
-        if zone not in self._listed:
-            self._listed[zone] = self._clients.client_for(zone).everything(zone, budget)
-        return self._listed[zone]
+        with self._lock:
+            listing = self._listing.setdefault(zone, threading.Lock())
+        with listing:
+            if zone not in self._listed:
+                self._listed[zone] = self._clients.client_for(zone).everything(zone, budget)
+            return self._listed[zone]
 
     def _tell(self, place: Place, zone: str) -> None:
         """Say what is written where because of a CNAME, once."""
@@ -409,10 +417,10 @@ class Ledger:
         what = f"The TXT record {entry.name} = {entry.value}"
         try:
             client = self._clients.client_for(entry.zone)
-            record_id = entry.record_id or _look_twice(client, entry, budget)
+            record_id = entry.record_id or self._look_twice(client, entry, budget)
             if record_id:
                 # As long as it stands, no late call can add it once more.
-                if not entry.is_in_a_hurry:
+                if not self._is_in_a_hurry:
                     budget.sleep(entry.settled_at - time.monotonic())
                 client.delete(entry.zone, record_id, budget)
                 return None
@@ -422,36 +430,37 @@ class Ledger:
             if error.verdict is Verdict.NOT_HERE and not entry.record_id:
                 entry.settled_at = 0.0
                 return None  # there is no such zone, so nothing in it
-            return sentence(f"{what} could not be removed", error) + _by_hand(entry)
+            return sentence(f"{what} could not be removed", error) + self._by_hand(entry)
         return (
             f"{what} may be left: its id never arrived, and {cannot_list(entry.zone)}."
-            + _by_hand(entry)
+            + self._by_hand(entry)
         )
 
+    def _look_twice(self, client: Client, entry: Entry, budget: RetryBudget) -> str | None:
+        record_id = client.find(entry.zone, entry.rr, entry.value, budget)
+        if record_id:
+            if not entry.may_come_again:
+                entry.settled_at = 0.0  # this is what was lost
+        elif client.may_list(entry.zone):
+            until_settled = 0.0 if self._is_in_a_hurry else entry.settled_at - time.monotonic()
+            budget.sleep(max(_SECOND_LOOK, until_settled))
+            record_id = client.find(entry.zone, entry.rr, entry.value, budget)
+        return record_id
 
-def _doubt(entry: Entry, error: AlidnsError, budget: RetryBudget) -> None:
+    def _by_hand(self, entry: Entry) -> str:
+        may_be_none = entry.state is State.UNCLEAR and (
+            entry.zone != entry.place.zone or entry.place.is_elsewhere
+        )
+        is_listed = self._journal.lists(entry.key)
+        return by_hand(entry.zone, entry.rr, entry.record_id, is_listed, may_be_none)
+
+
+def _doubt(entry: Entry, error: AlidnsError) -> None:
     """Note that an entry's record may stand in its zone, or come to stand there."""
     entry.state = State.UNCLEAR
     if error.maybe_late:
         entry.settled_at = time.monotonic() + _LATE
         entry.may_come_again = error.may_come_again
-        entry.is_in_a_hurry = budget.called_off
-
-
-def _look_twice(client: Client, entry: Entry, budget: RetryBudget) -> str | None:
-    record_id = client.find(entry.zone, entry.rr, entry.value, budget)
-    if record_id:
-        if not entry.may_come_again:
-            entry.settled_at = 0.0  # this is what was lost
-    elif client.may_list(entry.zone):
-        until_settled = 0.0 if entry.is_in_a_hurry else entry.settled_at - time.monotonic()
-        budget.sleep(max(_SECOND_LOOK, until_settled))
-        record_id = client.find(entry.zone, entry.rr, entry.value, budget)
-    return record_id
-
-
-def _by_hand(entry: Entry) -> str:
-    return by_hand(entry.zone, entry.rr, entry.record_id)
 
 
 def _cannot_add(place: Place, refusals: list[AlidnsError]) -> errors.PluginError:

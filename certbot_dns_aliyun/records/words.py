@@ -13,10 +13,18 @@ def cannot_list(zone: str) -> str:
     return _CANNOT_LIST.format(zone)
 
 
-def by_hand(zone: str, rr: str, record_id: str | None) -> str:
-    """Say how to remove a record: what stands behind a sentence about one that may be left."""
-    where = f" The next run that adds records tries to remove it; by hand: zone {zone}, RR {rr}, "
+def by_hand(
+    zone: str, rr: str, record_id: str | None, is_listed: bool = True, may_be_none: bool = False
+) -> str:
+    """Say how to remove a record: what stands behind a sentence about one that may be left.
+
+    :param is_listed: whether a journal lists it for the next run
+    :param may_be_none: whether the zone may be none of the account's
+    """
+    how = "The next run that adds records tries to remove it; by hand" if is_listed else "By hand"
+    where = f" {how}: zone {zone}, RR {rr}, "
     if record_id:
         command = f"aliyun alidns DeleteDomainRecord --RecordId {record_id}"
         return f"{where}record id {record_id}, with `{command}`."
-    return f"{where}in the Alibaba Cloud DNS console, https://dns.console.aliyun.com/."
+    if_none = " There is nothing to remove if the account has no such zone." if may_be_none else ""
+    return f"{where}in the Alibaba Cloud DNS console, https://dns.console.aliyun.com/.{if_none}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import unittest
 from collections.abc import Iterable
 from pathlib import Path
@@ -75,7 +76,7 @@ class FakeRun:
     def pause(self, seconds: float) -> None:
         self._step(f"pause {seconds}", aside=True)
 
-    def begin_cleanup(self) -> None:
+    def begin_cleanup(self, interrupted: threading.Event) -> None:
         self._step("begin clean-up")
 
     def remove(self, name: str, value: str) -> None:

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from certbot_dns_aliyun.records import folder as folder_module
 from certbot_dns_aliyun.records.folder import Folder, UntrustedError
 from certbot_dns_aliyun.records.journal import Journal, RecordKey
+from tests.unit.fake_time import Clock
 from tests.unit.parts import digest, journals, kill, warnings
 
 A = RecordKey("example.com", "_acme-challenge", digest("a"))
@@ -114,6 +115,22 @@ def test_a_name_is_no_longer_than_any_name_is(tmp_path: Path, length: int, is_li
     journal.adding({key: "key"})
     kill(journal)
     assert open_records(tmp_path) == ({key: None} if is_listed else {})
+
+
+@pytest.mark.parametrize("seconds", [5.0, 24 * 3600.0])
+def test_what_is_noted_in_an_earlier_runs_journal_is_no_call_of_that_run(
+    tmp_path: Path, clock: Clock, seconds: float
+) -> None:
+    killed = of_this_run(tmp_path)
+    killed.adding({A: "key"})
+    kill(killed)
+    clock.sleep(seconds)
+    for _ in range(3):
+        (journal,) = abandoned(tmp_path)
+        left = journal.until_settled(journal.open_records[A])
+        assert max(0.0, left) == pytest.approx(max(0.0, 20.0 - seconds), abs=0.1)
+        journal.told(A)
+        kill(journal)
 
 
 def test_how_often_a_record_was_told_is_counted(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import logging
 import threading
+import time
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 import requests
 from certbot import errors
 
+from certbot_dns_aliyun import background
 from certbot_dns_aliyun.accounts import Clients
 from certbot_dns_aliyun.credentials.settings import Settings
 from certbot_dns_aliyun.propagation.delegation import BadChainError, Place
@@ -22,7 +24,16 @@ from certbot_dns_aliyun.propagation.target import Use
 from certbot_dns_aliyun.records import ledger as ledger_module
 from certbot_dns_aliyun.records.ledger import Ledger, State
 from certbot_dns_aliyun.retrying import RetryBudget
-from tests.unit.fake_api import FakeApi, Fault, carried_out_later, error, lost, no_reply, reply
+from tests.unit.fake_api import (
+    FakeApi,
+    Fault,
+    Record,
+    carried_out_later,
+    error,
+    lost,
+    no_reply,
+    reply,
+)
 from tests.unit.parts import digest, journals, kill, make_ledger, settings
 
 NAME, VALUE = "_acme-challenge.www.example.com", digest("ours")
@@ -730,11 +741,100 @@ def test_who_wants_an_end_waits_for_no_late_add_which_the_next_run_looks_for(
     api.faults.append(Fault(call_off_and_lose, action="AddDomainRecord"))
     with pytest.raises(errors.PluginError):
         ledger.add(NAME, VALUE, budget)
+    ledger.hurry()
     began = api.clock.now
     assert ledger.remove(NAME, VALUE, RetryBudget()) is None
     assert 2 <= api.clock.now - began < 4
     assert ledger.close() == []
     assert len(journals(tmp_path)) == 1
+
+
+def test_who_wants_an_end_has_a_record_removed_at_once_though_it_may_come_again(
+    api: FakeApi, tmp_path: Path
+) -> None:
+    api.zones["example.com"] = []
+    ledger = make_ledger(tmp_path, lambda name: "example.com")
+    api.faults.append(Fault(no_reply, action="AddDomainRecord"))
+    ledger.add(NAME, VALUE, RetryBudget())
+    ledger.hurry()
+    began = api.clock.now
+    assert ledger.remove(NAME, VALUE, RetryBudget()) is None
+    assert api.clock.now - began < 1
+    assert api.values("example.com") == []
+    assert len(journals(tmp_path)) == 1, "so that the next run looks again"
+
+
+def test_an_add_that_is_under_way_at_the_end_is_named(api: FakeApi, tmp_path: Path) -> None:
+    api.zones["example.com"] = []
+    under_way, go_on = threading.Event(), threading.Event()
+
+    def slowly() -> Exception:
+        under_way.set()
+        assert go_on.wait(10)
+        return lost()
+
+    api.faults.append(Fault(slowly, acted=True, action="AddDomainRecord"))
+    ledger = make_ledger(tmp_path, lambda name: "example.com")
+    adding = threading.Thread(target=ledger.add, args=(NAME, VALUE, RetryBudget()))
+    adding.start()
+    assert under_way.wait(10)
+    (left,) = ledger.close()
+    assert f"{NAME} = {VALUE} may be left, as it was being added." in left
+    assert "The next run that adds records tries to remove it" in left
+    go_on.set()
+    adding.join(10)
+
+
+def test_a_zone_is_listed_once_for_all_names_that_lead_there(api: FakeApi, tmp_path: Path) -> None:
+    api.zones["validation.example"] = []
+    listing, all_wait = [], threading.Barrier(8, timeout=10)
+    ledger = make_ledger(tmp_path)
+    ledger._find_places = lambda name: [
+        Place(name[16:], "validation.example", (), (name, name[16:]), is_hearsay=True)
+    ]
+    list_all = api._list
+
+    def slow_list(zone: list[Record], parameters: dict[str, str]) -> requests.Response:
+        listing.append(parameters)
+        time.sleep(0.1)
+        return list_all(zone, parameters)
+
+    api._list = slow_list  # type: ignore[method-assign]
+
+    def add(name: str) -> None:
+        all_wait.wait()
+        ledger.add(name, VALUE, RetryBudget())
+
+    names = [f"_acme-challenge.n{i}.validation.example" for i in range(8)]
+    background.concurrently(add, names)
+    assert len(api.values("validation.example")) == 8
+    assert len(listing) == 1
+
+
+@pytest.mark.parametrize("is_folder_ours", [True, False])
+def test_the_next_run_is_promised_only_what_the_journal_lists(
+    api: FakeApi, tmp_path: Path, is_folder_ours: bool
+) -> None:
+    api.zones["example.com"] = []
+    if not is_folder_ours:
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "dns-aliyun").symlink_to(tmp_path / "elsewhere")
+    ledger = make_ledger(tmp_path, lambda name: "example.com")
+    ledger.add(NAME, VALUE, RetryBudget())
+    api.faults.append(Fault(lambda: error("Forbidden.RAM"), action="DeleteDomainRecord"))
+    left = ledger.remove(NAME, VALUE, RetryBudget())
+    assert left
+    assert ("The next run that adds records tries to remove it" in left) == is_folder_ours
+    assert "y hand: zone example.com, RR _acme-challenge.www, record id" in left
+
+
+def test_a_name_that_may_be_no_zone_is_named_as_such(api: FakeApi, ledger: Ledger) -> None:
+    """Where DNS is silent and then the API, too, only the first candidate is ever tried."""
+    api.is_dead = True
+    refusal(ledger)
+    left = ledger.remove(NAME, VALUE, RetryBudget())
+    assert left
+    assert left.endswith("There is nothing to remove if the account has no such zone.")
 
 
 def test_what_cannot_be_removed_is_named_with_the_command_that_removes_it(

@@ -14,6 +14,7 @@ from certbot_dns_aliyun.accounts import Clients
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 from certbot_dns_aliyun.credentials.settings import Account, Settings
 from certbot_dns_aliyun.propagation.delegation import Place
+from certbot_dns_aliyun.records.journal import RecordKey
 from certbot_dns_aliyun.records.ledger import Ledger
 from certbot_dns_aliyun.records.words import by_hand, cannot_list
 from certbot_dns_aliyun.retrying import RetryBudget
@@ -328,6 +329,18 @@ def test_what_may_be_left_is_told_twice_with_what_to_do_by_hand_and_then_in_the_
             caplog.clear()
             recover(tmp_path, OTHER_KEY)
         assert [r.getMessage() for r in caplog.records if r.module == "recovery"] == [said]
+
+
+def test_a_name_that_was_tried_as_a_zone_is_told_as_what_may_be_none(
+    api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.no_zone = "Forbidden.RAM"
+    killed = make_ledger(tmp_path)
+    killed._note_adding([RecordKey(NAME, "@", VALUE)], zone_is_known=False)
+    kill(killed._journal)
+    recover(tmp_path)
+    (left,) = warnings(caplog)
+    assert left.endswith("There is nothing to remove if the account has no such zone.")
 
 
 @pytest.mark.parametrize("reply_lost", [True, False])

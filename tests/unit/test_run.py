@@ -237,6 +237,56 @@ def test_an_interrupt_ends_the_waiting_and_clean_up_waits_for_what_is_under_way(
     assert journals(tmp_path) == []
 
 
+@pytest.mark.parametrize("is_signal", [True, False])
+def test_only_a_signal_leaves_late_adds_to_the_next_run(
+    api: FakeApi, run: Run, tmp_path: Path, is_signal: bool
+) -> None:
+    """Where another name was refused, say, there is time enough."""
+    wanted, going_on = records(1), threading.Event()
+
+    def called_off_meanwhile() -> BaseException:
+        run._budget.call_off()
+        return api.no_reply_but_done(after=14.0)()
+
+    def fail() -> None:
+        run.prepare(wanted)
+        api.faults.append(Fault(called_off_meanwhile, action="AddDomainRecord"))
+        try:
+            run.add(*wanted[0][1:])
+        finally:
+            if is_signal:
+                _thread.interrupt_main()
+                going_on.wait(5)
+
+    with pytest.raises(KeyboardInterrupt if is_signal else errors.PluginError):
+        run.aside(fail)
+    threading.Timer(0.2, going_on.set).start()
+    remove_all(run, wanted)
+    api.clock.sleep(10)
+    api.carry_out_what_is_due()
+    assert api.values("example.com") == (["value-0"] if is_signal else [])
+    assert bool(journals(tmp_path)) == is_signal
+
+
+def test_who_interrupts_the_waiting_is_told_what_it_is_for(
+    run: Run, notified: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_module, "UNDER_WAY", 2.0)
+    going_on, interrupted = threading.Event(), threading.Event()
+
+    def go_on() -> None:
+        _thread.interrupt_main()
+        going_on.wait(5)
+
+    with pytest.raises(KeyboardInterrupt):
+        run.aside(go_on)
+    interrupted.set()
+    run.begin_cleanup(interrupted)
+    run.concurrently(lambda *_: time.sleep(0.6), records(1))
+    assert notified == ["Removing the TXT records first; Ctrl-C leaves them there"]
+    going_on.set()
+
+
 def test_the_main_thread_waits_while_others_work(run: Run) -> None:
     """A signal that struck an import, or a line of the log, could leave it locked for good."""
     worked: list[threading.Thread] = []

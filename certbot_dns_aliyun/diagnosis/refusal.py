@@ -69,4 +69,5 @@ class Refusal:
     @property
     def is_from_elsewhere(self) -> bool:
         """Whether the place from which the CA looks first was content."""
-        return any(words in self.detail.lower() for words in _FROM_ELSEWHERE)
+        said = self.detail.lower().replace(self.domain.lower(), "")
+        return any(words in said for words in _FROM_ELSEWHERE)

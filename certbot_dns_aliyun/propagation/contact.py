@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import Callable
+from typing import Protocol
 
 import dns.rdatatype
 
@@ -35,6 +35,22 @@ _TRIES_AT_FIRST = {Way.UDP: 2, Way.TCP: 1, Way.PLAIN: 1}
 _TRIES = {Way.UDP: 4, Way.TCP: 2, Way.PLAIN: 4}
 
 
+class Following(Protocol):
+    """Who follows an address, for one zone.
+
+    :ivar added_at: monotonic time at which the last of the zone's records was added
+    :ivar is_complete: whether the address serves everything
+    :ivar is_sampling: whether it has served everything once, and a sample is under way
+    """
+
+    added_at: float
+    is_complete: bool
+    is_sampling: bool
+
+    def stir(self) -> None:
+        """Let it see whether there is something to do now."""
+
+
 class Contact:
     """An address, with what its answers have told about the path to it.
 
@@ -42,7 +58,9 @@ class Contact:
     :ivar way: the way of the next question
     :ivar lag: the least seconds after its adding at which a record was seen here; None before
     :ivar disagrees: whether answers show that machines behind the address differ
-    :ivar followers: called when the lag becomes known
+    :ivar agreed: when the record was added, for each good answer about one that had been seen here
+        before, in a row: without an answer that lacked such a one
+    :ivar followers: those who follow it, for a zone each
     :ivar too_young: the most seconds after its adding at which one was not
     :ivar youngest_at: when to ask for a record that is younger than all that
     :ivar scout: who asks it in short intervals as long as no record was seen here
@@ -57,7 +75,8 @@ class Contact:
         self.way = Way.UDP
         self.lag: float | None = None
         self.disagrees = False
-        self.followers: list[Callable[[], None]] = []
+        self.agreed: list[float] = []
+        self.followers: list[Following] = []
         self.too_young = 0.0
         self.youngest_at = 0.0
         self.scout: object | None = None

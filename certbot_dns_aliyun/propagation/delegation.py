@@ -226,9 +226,12 @@ async def _locate(discovery: Discovery, name: str) -> _Reading:
     zone = await discovery.zone_of(name)
     servers = await discovery.name_servers(zone) if zone else []
     if zone and servers:
-        return await _descend(discovery, zone, servers, name)
-    found = await _descend_from_top(discovery, name)
-    return found if found.zone or found.reply else replace(found, zone=zone, servers=[])
+        found = await _descend(discovery, zone, servers, name)
+    else:
+        found = await _descend_from_top(discovery, name)
+        if not found.zone and not found.reply:
+            return replace(found, zone=zone, servers=[])
+    return replace(found, servers=await discovery.beside_glue(found.servers))
 
 
 async def _descend_from_top(discovery: Discovery, name: str) -> _Reading:

@@ -43,6 +43,8 @@ T = TypeVar("T")
 
 #: Seconds that IPv6 addresses may take longer than those of IPv4.
 _WAIT_FOR_IPV6 = 2.0
+#: Seconds for addresses of name servers of which the registry has told some.
+_WAIT_BESIDE_GLUE = 5.0
 #: Seconds in which the addresses of a name server are not asked for again that were not told.
 _UNTOLD_FOR = 10.0
 
@@ -136,6 +138,21 @@ class Discovery:
             self._warned_of.add(zone)
             _warn_of_servers(zone, len(known), len(chosen), unknown)
         by_address = {server.address: server for servers in found for server in servers}
+        return _some(list(by_address.values()), MOST_ADDRESSES)
+
+    async def beside_glue(self, servers: Sequence[NameServer]) -> list[NameServer]:
+        """Add the addresses that the resolver tells of name servers to those from a referral.
+
+        A registry need not know all of them.
+        """
+        names = dict.fromkeys(server.name for server in servers)
+        asking = [asyncio.ensure_future(self._addresses(name, [])) for name in names]
+        if asking:
+            await asyncio.wait(asking, timeout=_WAIT_BESIDE_GLUE)
+        told = [server for task in asking if task.done() for server in task.result()]
+        for task in asking:
+            task.cancel()
+        by_address = {server.address: server for server in [*servers, *told]}
         return _some(list(by_address.values()), MOST_ADDRESSES)
 
     async def canonical_name(self, name: str) -> str | None:

@@ -3,9 +3,13 @@
 A lost question says nothing, and is asked again. An answer with authority and with all values shows
 that one machine behind the address serves them; one without them, that one does not. So each record
 is asked for until it was seen once, and when all were, a sample of questions at once, each from a
-fresh source port and so perhaps to another machine, must be answered well without exception. Of k
-machines behind an address, a sample of n misses one that is late with a chance of (1 - 1/k)^n:
-0.1 % for four machines and the usual 24.
+fresh source port and so perhaps to another machine, must be answered well without exception. It is
+about the records that were added last, which a machine that is late has last; an answer that was
+asked for until it was good is no part of it. Of k machines behind an address, a sample of n misses
+one that is late with a chance of (1 - 1/k)^n: 0.1 % for four machines and the usual 24.
+
+Zones that share an address take one sample together: when all have been seen, the one with the last
+record asks.
 
 When a record is due is learnt: one address is asked often, the others seldom, until one has served
 something; from then on a record is asked for when it is as old as others were when they were seen.
@@ -29,11 +33,14 @@ from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply
 
 logger = logging.getLogger(__name__)
 
-#: Questions that show what all machines behind an address serve, those for each record included;
-#: how many more it takes at least; and how many times as many once machines were seen to disagree.
+#: Good answers in a row that show what all machines behind an address serve; how many times as many
+#: once machines were seen to disagree; and seconds within which records count as added with the
+#: last one, which a third of the questions are about.
 _SAMPLE = 24
-_SMALLEST_SAMPLE = 8
 _DISAGREEMENT = 3
+_WITH_THE_LAST = 1.0
+#: Seconds for which a sample waits for zones that have not been seen.
+_OTHER_ZONES = 1.0
 #: Questions of the last look at an address whose sample is not fresh.
 _LAST_LOOK = 4
 
@@ -104,8 +111,11 @@ class Follower:
     :param clock: by which patience is measured
     :param sharing: how many zones this address is followed for
     :param is_trusted: whether the user named it, so that it needs no proof to be a name server
+    :param server: the address by the name that it has in this zone; None for that of the contact
     :param changed: called when what is known of it changes
     :ivar missing: the names that it has not been seen to serve since it last lacked them
+    :ivar added_at: monotonic time at which the last record was added
+    :ivar is_sampling: whether it lacks nothing, as far as was seen, and a sample is under way
     :ivar seen_at: monotonic time at which it had been seen to serve everything
     :ivar is_complete: whether it serves everything, by a whole sample
     :ivar complete_at: since when, by the clock
@@ -120,11 +130,13 @@ class Follower:
         clock: AwakeClock,
         sharing: int = 1,
         is_trusted: bool = False,
+        server: NameServer | None = None,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.contact = contact
+        self.server = server or contact.server
         self.missing = dict.fromkeys(wanted)
-        self.is_complete = False
+        self.is_complete = self.is_sampling = False
         self.seen_at = self.complete_at = self.sampled_at = 0.0
         self.authoritative_at: float | None = None
         self.outcome: Outcome | None = None
@@ -133,6 +145,10 @@ class Follower:
         self.zone_lag: float | None = None
         self._zone = zone
         self._wanted = wanted
+        self._last = max(wanted, key=lambda name: wanted[name].added_at)
+        self.added_at = wanted[self._last].added_at
+        as_young = self.added_at - _WITH_THE_LAST
+        self._last_ones = [name for name in wanted if wanted[name].added_at >= as_young]
         self._clock = clock
         self._sharing = sharing
         self._is_trusted = is_trusted
@@ -145,11 +161,6 @@ class Follower:
         self._unanswered_looks = 0
         self._caps: dict[str, Cap] = {}
         self._stirred = asyncio.Event()
-
-    @property
-    def server(self) -> NameServer:
-        """The address."""
-        return self.contact.server
 
     @property
     def shortcoming(self) -> str:
@@ -189,12 +200,12 @@ class Follower:
 
     async def run(self) -> None:
         """Ask for what it lacks, until cancelled; rest while it lacks nothing."""
-        self.contact.followers.append(self.stir)
+        self.contact.followers.append(self)
         try:
             if await self._is_a_name_server():
                 await self._follow()
         finally:
-            self.contact.followers.remove(self.stir)
+            self.contact.followers.remove(self)
             if self.contact.scout is self:
                 self.contact.scout = None
 
@@ -235,13 +246,15 @@ class Follower:
         """Ask for some records once more: the last sample is not fresh."""
         lots = random.sample(range(max(self._sharing, _LAST_LOOK)), _LAST_LOOK)
         asked = sum(lot % self._sharing == 0 for lot in lots)  # all zones together ask that many
+        heard = 0
         while asked and self.is_complete and not self.is_out():
             names = random.sample(list(self._wanted), min(asked, len(self._wanted)))
             denied, answered = await self._ask([*names, *names[:1] * (asked - len(names))])
-            if denied or 2 * answered >= asked:
+            heard += answered
+            if denied or 2 * heard >= asked:
                 self.sampled_at = time.monotonic()
                 return
-            await asyncio.sleep(_RESTRAINED[self._restraint][1])
+            await asyncio.sleep(max(_RESTRAINED[self._restraint][1], self._pause()))
 
     async def _is_a_name_server(self) -> bool:
         while not self._is_trusted:
@@ -321,28 +334,54 @@ class Follower:
 
         :returns: whether one did
         """
-        more = max(_SAMPLE // self._sharing - len(self._wanted), _SMALLEST_SAMPLE // self._sharing)
-        if self.contact.disagrees:
-            more = max(_DISAGREEMENT * more, 1)
-        more = -(-more >> 2 * self._restraint)  # rounded up
+        few = 2 * self._restraint
         # Where one of them is known to be late, few questions mostly show that.
-        burst = _MANY if self.contact.disagrees else more
-        while more > 0:
-            burst = min(burst, more)
-            names = list(self._wanted)
-            some = random.sample(names, len(names)) * (burst // len(names) + 1)
-            denied, answered = await self._ask(some[:burst])
-            if denied:
-                return True
-            if 2 * answered >= burst:
-                more, burst = more - burst, 2 * burst
-            else:
-                await asyncio.sleep(max(_RESTRAINED[self._restraint][1], _SHORTEST_PAUSE))
-                burst = max(burst >> 2, 1)
+        burst = _MANY if self.contact.disagrees else _SAMPLE
+        self.is_sampling, began = True, self._clock.now()
+        try:
+            while self._lacks(few) > 0:
+                if not self._has_its_turn(began):
+                    self._stirred.clear()
+                    await self._rest(_OTHER_ZONES / 4)
+                    continue
+                burst = min(burst, self._lacks(few))
+                with_the_last = random.choices(self._last_ones, k=burst // 3)  # noqa: S311, no secret
+                names = [*with_the_last, *[self._last] * (burst - burst // 3)]
+                denied, answered = await self._ask(names)
+                if denied:
+                    return True
+                if 2 * answered >= burst:
+                    burst *= 2
+                else:
+                    await asyncio.sleep(max(_RESTRAINED[self._restraint][1], _SHORTEST_PAUSE))
+                    burst = max(burst >> 2, 1)
+        finally:
+            self.is_sampling = False
+            for each in self.contact.followers:
+                if each.is_sampling:
+                    each.stir()
         self.is_complete, self.complete_at = True, self._clock.now()
         self.sampled_at = time.monotonic()
         self._changed()
         return False
+
+    def _lacks(self, few: int = 0) -> int:
+        """Give how many good answers are wanted yet, about records as young as the last one.
+
+        :param few: how many times the usual number is halved
+        """
+        count = _SAMPLE * (_DISAGREEMENT if self.contact.disagrees else 1)
+        as_young = self.added_at - _WITH_THE_LAST
+        good = sum(added_at >= as_young for added_at in self.contact.agreed)
+        return -(-count >> few) - good  # rounded up
+
+    def _has_its_turn(self, began: float) -> bool:
+        """Tell whether this is the zone that asks for all: its record is the last that was seen."""
+        others = [f for f in self.contact.followers if f is not self and not f.is_complete]
+        sampling = [each for each in others if each.is_sampling]
+        if any((each.added_at, id(each)) > (self.added_at, id(self)) for each in sampling):
+            return False
+        return len(sampling) == len(others) or self._clock.now() - began >= _OTHER_ZONES
 
     async def _ask(self, names: Sequence[str]) -> tuple[bool, int]:
         """Ask for names, all at once, and note what is served.
@@ -356,6 +395,8 @@ class Follower:
         for name, reply in zip(names, replies):
             age = now - self._wanted[name].added_at
             if self._is_served(name, reply):
+                if name not in self.missing:
+                    self.contact.agreed.append(self._wanted[name].added_at)
                 self._seen(name, age)
             elif reply.outcome is Outcome.AUTHORITATIVE:
                 denied.append((name, age))
@@ -382,8 +423,8 @@ class Follower:
         self.missing.pop(name, None)
         known, self.contact.lag = self.contact.lag, min(age, self.contact.lag or age)
         if known is None:
-            for stir in self.contact.followers:
-                stir()
+            for each in self.contact.followers:
+                each.stir()
         if self._lag is not None:
             self._lag = min(self._lag, age)
         if age < self.contact.too_young:
@@ -395,6 +436,7 @@ class Follower:
             self.missing = {each: None for each in self._wanted if each in {*self.missing, name}}
             self.is_complete = False
             self.contact.disagrees = True
+            self.contact.agreed.clear()
             self.stir()
         self.contact.too_young = max(self.contact.too_young, age)
         lag = self._least_lag()

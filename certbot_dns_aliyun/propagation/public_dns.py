@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 from collections import Counter
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Callable, TypeVar
@@ -160,10 +160,10 @@ class PublicDns:
         zones_at = Counter(
             address for some in servers.values() for address in {each.address for each in some}
         )
-        watches = []
-        for zone, some in by_zone.items():
-            sharing = max((zones_at[server.address] for server in servers[zone]), default=1)
-            watches.append(self._watch(zone, some, servers[zone], limits, sharing))
+        watches = [
+            self._watch(zone, some, servers[zone], limits, zones_at)
+            for zone, some in by_zone.items()
+        ]
         return watches, self._loop.start(_run_all(watches))
 
     def _servers(self, zone: str, records: list[Served]) -> Sequence[NameServer]:
@@ -178,7 +178,7 @@ class PublicDns:
         records: list[Served],
         servers: Sequence[NameServer],
         limits: Limits,
-        sharing: int,
+        sharing: Mapping[str, int],
     ) -> ZoneWatch:
         wanted: dict[str, Wanted] = {}
         for record in sorted(records, key=lambda each: each.added_at):

@@ -15,6 +15,7 @@ import dns.rdatatype
 import dns.rrset
 
 from certbot_dns_aliyun.propagation.wire import (
+    KNOWS_NO_EDNS,
     MOST_RECORDS,
     TooMuchError,
     Way,
@@ -126,8 +127,8 @@ async def ask(
         query.flags &= ~dns.flags.RD
     try:
         response = await exchange(query, server.address, server.port, timeout, way)
-        if response.rcode() == dns.rcode.FORMERR and query.edns >= 0:
-            query.use_edns(False)  # a server that knows no EDNS (RFC 6891, 7)
+        if response.rcode() in KNOWS_NO_EDNS and query.edns >= 0:
+            query.use_edns(False)
             response = await exchange(query, server.address, server.port, timeout, way)
     except dns.message.Truncated as error:
         part = error.message()  # type: ignore[no-untyped-call]

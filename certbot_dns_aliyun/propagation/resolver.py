@@ -25,7 +25,13 @@ import dns.rdatatype
 
 from certbot_dns_aliyun.propagation.resolv_conf import ResolvConf
 from certbot_dns_aliyun.propagation.traffic import TO_RESOLVER_AT_ONCE, Traffic
-from certbot_dns_aliyun.propagation.wire import RoundTrip, Way, exchange, make_query
+from certbot_dns_aliyun.propagation.wire import (
+    KNOWS_NO_EDNS,
+    RoundTrip,
+    Way,
+    exchange,
+    make_query,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -53,8 +59,6 @@ _WAYS = {
     Way.TCP: (Way.TCP, Way.UDP, Way.PLAIN),
 }
 _ANSWERS = (dns.rcode.NOERROR, dns.rcode.NXDOMAIN)
-#: What a resolver says that knows no EDNS (RFC 6891, 7).
-_KNOWS_NO_EDNS = (dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS)
 
 
 class _Nothing(Enum):
@@ -341,7 +345,7 @@ async def _exchange(
             if part is not None and part.answer:
                 return part
             raise
-        if query.edns < 0 or response.rcode() not in _KNOWS_NO_EDNS:
+        if query.edns < 0 or response.rcode() not in KNOWS_NO_EDNS:
             return response
         query.use_edns(False)
 

@@ -16,9 +16,10 @@ import logging
 import math
 import socket
 import time
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from types import MappingProxyType
 from typing import Any, Callable
 
 from certbot_dns_aliyun.propagation.awake import AwakeClock
@@ -67,7 +68,7 @@ class ZoneWatch:
     :param clock: by which the limits are measured
     :param second_opinion: finds the name servers of a name without trusting the resolver; None if
         the user has named the servers
-    :param sharing: how many zones the busiest of its addresses is followed for
+    :param sharing: for how many zones each of its addresses is followed, if for several
     :ivar added_to: the zone that the records were added to, where public DNS has a zone below it
     :ivar is_absent: whether the top-level domain's servers say that there is no such zone
     :ivar switched: whether the name servers are those of the second opinion
@@ -84,7 +85,7 @@ class ZoneWatch:
         contact: Callable[[NameServer], Contact],
         clock: AwakeClock,
         second_opinion: Callable[[str], Awaitable[list[NameServer]]] | None = None,
-        sharing: int = 1,
+        sharing: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self.zone = zone
         self.servers = list(servers)
@@ -114,7 +115,7 @@ class ZoneWatch:
                     return
                 if checking and checking.done():
                     if checking.result():
-                        self.switched, self.servers = bool(self.servers), checking.result()
+                        self._take(checking.result())
                         await _end(following)
                         following = self._follow_all()
                     checking, check_at = None, self._clock.now() + _SECOND_OPINION
@@ -136,8 +137,9 @@ class ZoneWatch:
                 self.zone,
                 self._wanted,
                 self._clock,
-                self._sharing,
+                self._sharing.get(server.address, 1),
                 is_trusted=self._second_opinion is None,
+                server=server,
                 changed=self._something_changed,
             )
             for server in self.servers
@@ -164,12 +166,20 @@ class ZoneWatch:
         self._changed.set()
 
     async def _check_servers(self) -> list[NameServer]:
-        """Give the name servers that the registry names, if they are others and ours lack it."""
+        """Give the name servers that the registry names, if it names others and ours lack it."""
         if self._second_opinion is None or self.complete:
             return []
         servers = await self._second_opinion(min(self._wanted))
         known = {server.address for server in self.servers}
         return servers if any(server.address not in known for server in servers) else []
+
+    def _take(self, servers: list[NameServer]) -> None:
+        """Watch what the registry names in place of ours if it names none of them, else beside."""
+        known = {server.address for server in self.servers}
+        if known.isdisjoint(server.address for server in servers):
+            self.switched, self.servers = bool(self.servers), servers
+        else:
+            self.servers += [server for server in servers if server.address not in known]
 
     @property
     def is_blind(self) -> bool:

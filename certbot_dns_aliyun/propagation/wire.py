@@ -17,12 +17,15 @@ import dns.exception
 import dns.flags
 import dns.message
 import dns.name
+import dns.rcode
 import dns.rdatatype
 
 #: The largest UDP answer that passes every path (https://www.dnsflagday.net/2020/).
 _PAYLOAD = 1232
 #: Bytes of the largest that is read; some servers heed no size but the usual one before that day.
 _LARGEST_DATAGRAM = 4096
+#: What a server says that knows no EDNS, or no version of it (RFC 6891, 7; RFC 2671, 5.3).
+KNOWS_NO_EDNS = (dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS)
 #: Records of an answer that is read: more than any order has names, with the values of others.
 MOST_RECORDS = 500
 

@@ -30,6 +30,20 @@ def test_the_slowest_name_server_decides(make_world: MakeWorld) -> None:
     assert seconds_waited(world) < 25
 
 
+@pytest.mark.parametrize(("names", "zones"), [(1, 1), (30, 1), (24, 24)])
+def test_one_machine_of_several_that_is_late_is_waited_for_in_large_orders_too(
+    make_world: MakeWorld, names: int, zones: int
+) -> None:
+    servers = [Server(machines=(0.2, 0.2, 0.2, 5.0)) for _ in range(2)]
+    apexes = [f"zone{number:02d}.example" for number in range(zones)]
+    world = make_world(dict.fromkeys(apexes, servers))
+    wanted = apexes if zones > 1 else [f"host{number}.{apexes[0]}" for number in range(names)]
+    outcome = world.issue(*wanted)
+    assert_issued(outcome, world, *wanted)
+    first_asked = min(ca_asked_at(world, f"_acme-challenge.{name}") for name in wanted)
+    assert first_asked >= served_everywhere_at(world.records.made(), 5.0)
+
+
 def test_every_address_of_every_name_server_is_asked(make_world: MakeWorld) -> None:
     """Two names with two addresses each, one of them IPv6."""
     servers = [

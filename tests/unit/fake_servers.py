@@ -31,7 +31,7 @@ def between(*spans: tuple[float, float]) -> Serves:
 
 @dataclass
 class Server:
-    """One address, with one or several machines behind it that are asked in turn.
+    """One address, with one or several machines behind it that are asked in turn, or by chance.
 
     :ivar outcome: how it answers; gives another one by the seconds since the start
     :ivar seconds: how long an answer takes
@@ -59,6 +59,7 @@ class Server:
     for_records: Outcome = Outcome.AUTHORITATIVE
     served_at: dict[str, float] = field(default_factory=dict)
     ways_at: Callable[[float], Sequence[Way]] | None = None
+    by_chance: random.Random | None = None
     #: When each question for a record came.
     times: list[float] = field(default_factory=list)
     all_times: list[float] = field(default_factory=list)
@@ -77,6 +78,8 @@ class Server:
 
     def values(self, name: str, ours: frozenset[str], elapsed: float, age: float) -> frozenset[str]:
         machine = self.machines[len(self.times) % len(self.machines)]
+        if self.by_chance:
+            machine = self.by_chance.choice(self.machines)
         is_served = machine(age) and elapsed >= self.served_at.get(name, 0.0)
         there = sorted(self.others | (ours if is_served else frozenset()))
         first = len(self.times) % max(len(there), 1) if self.in_turn else 0

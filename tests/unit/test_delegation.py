@@ -140,6 +140,36 @@ def test_a_cname_that_tcp_denies_leads_nowhere(
     assert f"over TCP, the name servers of {zone} say otherwise" in warning
 
 
+@pytest.mark.parametrize("tells", [True, False])
+def test_addresses_that_the_registry_does_not_know_are_found_beside_its_glue(
+    clock: Clock, internet: Internet, discovery: Discovery, tells: bool
+) -> None:
+    """Of a zone that was delegated minutes ago, of which the resolver knows nothing yet."""
+    internet.absent = {("example.com", kind) for kind in ("SOA", "NS")}
+
+    def glue(asked: Asked) -> dns.message.Message:
+        response = refers_to("example.com", "dns1.hichina.com.")(asked)
+        assert response
+        response.additional.append(
+            dns.rrset.from_text("dns1.hichina.com.", 60, "IN", "A", "10.1.0.1")
+        )
+        return response
+
+    def resolver(asked: Asked) -> dns.message.Message | None:
+        if asked.name != "dns1.hichina.com":
+            return asked.honest()
+        response = asked.respond()
+        if asked.kind == "A":
+            both = dns.rrset.from_text("dns1.hichina.com.", 60, "IN", "A", "10.1.0.1", "10.1.0.2")
+            response.answer.append(both)
+        return response if tells else None
+
+    internet.treat("10.0.1.1", glue, name=NAME)
+    internet.treat("resolver", resolver)
+    place = find_in_time(clock, discovery, 10)
+    assert addresses(place) == ({"10.1.0.1", "10.1.0.2"} if tells else {"10.1.0.1"})
+
+
 def test_upper_case_in_a_cname_is_of_no_account(internet: Internet, discovery: Discovery) -> None:
     internet.zones["example.com"].add(NAME, "CNAME", "WWW.Acme.Example.NET.")
     assert [place.name for place in find(discovery)] == [TARGET]

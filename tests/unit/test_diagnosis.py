@@ -331,6 +331,14 @@ def test_a_look_from_elsewhere(explain: Callable[..., str]) -> None:
     )
 
 
+@pytest.mark.parametrize("domain", ["olympics.example.com", "perspective.example.com"])
+def test_the_domain_itself_says_nothing_of_places(domain: str) -> None:
+    said = f"Incorrect TXT record found at _acme-challenge.{domain}"
+    assert not Refusal(domain, f"_acme-challenge.{domain}", "dns", said).is_from_elsewhere
+    said = f"During secondary validation: no TXT record found at _acme-challenge.{domain}"
+    assert Refusal(domain, f"_acme-challenge.{domain}", "dns", said).is_from_elsewhere
+
+
 def test_caa_records_that_the_ca_could_not_read(
     internet: Internet, explain: Callable[..., str]
 ) -> None:

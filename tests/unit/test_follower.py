@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -161,7 +163,7 @@ def test_it_rests_until_the_oldest_is_due_or_the_youngest_is_to_be_tried(clock: 
 def test_the_least_lag_counts_and_the_first_one_stirs_all(clock: Clock) -> None:
     some = follower(clock, {A: 3.0, B: 2.0})
     stirred = []
-    some.contact.followers.append(lambda: stirred.append("the other zone"))
+    some.contact.followers.append(SimpleNamespace(stir=lambda: stirred.append("the other zone")))
     some._seen(A, 3.0)
     assert (list(some.missing), some.contact.lag) == ([B], 3.0)
     assert stirred == ["the other zone"]
@@ -379,14 +381,11 @@ def sampled(
 @pytest.mark.parametrize(
     ("names", "sharing", "disagrees", "restraint", "bursts"),
     [
-        (1, 1, False, 0, [23]),
-        (10, 1, False, 0, [14]),
-        (20, 1, False, 0, [8]),
-        (1, 4, False, 0, [5]),
-        (10, 4, False, 0, [2]),
-        (1, 100, False, 0, []),
-        (1, 1, True, 0, [8, 16, 32, 13]),
-        (1, 100, True, 0, [1]),
+        (1, 1, False, 0, [24]),
+        (10, 1, False, 0, [24]),
+        (1, 4, False, 0, [24]),
+        (10, 100, False, 0, [24]),
+        (1, 1, True, 0, [8, 16, 32, 16]),
         (1, 1, False, 1, [6]),
         (1, 1, False, 2, [2]),
         (1, 1, False, 3, [1]),
@@ -403,18 +402,115 @@ def test_how_many_questions_are_a_sample(
     assert (some.complete_at, some.sampled_at) == (some._clock.now(), clock.now)
 
 
+def test_a_sample_is_about_the_record_that_was_added_last(clock: Clock) -> None:
+    """Of those that a machine has, which is late, it is the last; or they come in any order."""
+    some = follower(clock, {A: 3.1, B: 2.0, C: 2.9})
+    asked: list[str] = []
+
+    async def ask(name: str) -> Reply:
+        asked.append(name)
+        return answer(name[16])
+
+    some.contact.ask = ask  # type: ignore[method-assign,assignment]
+    some.missing.clear()
+    assert not clock.run(some._sample())
+    assert (len(asked), A in asked) == (24, False)
+    assert asked.count(B) >= 16
+    assert asked.count(C) == 24 - asked.count(B)
+
+
+def test_only_answers_about_what_was_seen_before_count_and_only_in_a_row(clock: Clock) -> None:
+    """Who asks until an answer is good has not learnt anything from that one's being good."""
+    some = follower(clock, {A: 3.1, B: 2.0})
+    given = iter([answer("a"), answer("a"), answer("b"), answer("b"), answer(), answer("a")])
+
+    async def ask(name: str) -> Reply:
+        return next(given)
+
+    some.contact.ask = ask  # type: ignore[method-assign,assignment]
+    at_a, at_b = clock.now - 3.1, clock.now - 2.0
+    for name, agreed, lacks in [
+        (A, [], 24),
+        (A, [at_a], 24),
+        (B, [at_a], 24),
+        (B, [at_a, at_b], 23),
+        (B, [], 72),
+        (A, [at_a], 72),
+    ]:
+        clock.run(some._ask([name]))
+        assert (some.contact.agreed, some._lacks()) == (agreed, lacks)
+
+
+def test_of_zones_at_an_address_the_one_with_the_last_record_asks_for_all(clock: Clock) -> None:
+    first, last, unseen = (follower(clock, {name: age}) for name, age in ((A, 3), (B, 2), (C, 1)))
+    last.contact = unseen.contact = first.contact
+    zones = first.contact.followers
+    zones += [first, last, unseen]
+    began = first._clock.now()
+    first.is_sampling = last.is_sampling = True
+    assert not first._has_its_turn(began)
+    assert not last._has_its_turn(began), "the third one is younger, and may be seen soon"
+    unseen.is_sampling = True
+    assert [zone._has_its_turn(began) for zone in (first, last, unseen)] == [False, False, True]
+    unseen.is_complete, unseen.is_sampling = True, False
+    assert [zone._has_its_turn(began) for zone in (first, last)] == [False, True]
+    unseen.is_complete = False
+    clock.sleep(0.99)
+    assert not last._has_its_turn(began)
+    clock.sleep(0.02)
+    assert last._has_its_turn(began), "it has waited long enough"
+    assert not first._has_its_turn(began)
+
+
+def test_who_has_asked_for_all_lets_the_others_see(clock: Clock) -> None:
+    some, other = follower(clock, {A: 3.0}), follower(clock, {B: 4.0})
+    some.contact.followers += [other]
+    other.is_sampling = True
+    other._stirred.clear()
+    assert sampled(clock, some)[0] is False
+    assert other._stirred.is_set()
+    assert not some.is_sampling
+
+
+def test_an_address_has_the_name_that_its_zone_gives_it(clock: Clock) -> None:
+    plain = NameServer("dns1.hichina.com", SERVER.address)
+    assert follower(clock, {A: 3.0}, server=plain).server == plain
+    assert follower(clock, {A: 3.0}).server == SERVER
+
+
 def test_a_sample_ends_with_the_first_answer_that_lacks_a_value(clock: Clock) -> None:
     some = follower(clock, {A: 3.0})
-    assert sampled(clock, some, denied=23) == (True, [23])
+    assert sampled(clock, some, denied=24) == (True, [24])
     assert not some.is_complete
     assert list(some.missing) == [A]
+    assert some.contact.agreed == []
 
 
 def test_of_a_sample_that_got_lost_less_is_asked_at_once(clock: Clock) -> None:
     some = follower(clock, {A: 3.0})
     began = clock.now
-    assert sampled(clock, some, lost=12) == (False, [23, 5, 10, 8])
+    assert sampled(clock, some, lost=13) == (False, [24, 6, 7])
     assert clock.now - began == pytest.approx(0.1, abs=0.001)
+
+
+@pytest.mark.parametrize("answered", [4, 0])
+def test_a_last_look_at_who_answers_little_has_an_end_and_pauses(
+    clock: Clock, answered: int
+) -> None:
+    """One machine of several behind the address works, or none does any more."""
+    some = follower(clock, {A: 3.0})
+    some.is_complete, some.authoritative_at = True, clock.now
+    began, number = clock.now, itertools.count(1)
+
+    async def ask(name: str) -> Reply:
+        is_good = answered and next(number) % answered == 0
+        return answer(name[16]) if is_good else Reply(Outcome.FAILING)
+
+    some.contact.ask = ask  # type: ignore[method-assign,assignment]
+    clock.run(some.look_again())
+    assert some.is_out() == (not answered)
+    assert clock.now - began < 10
+    assert next(number) <= 9
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def test_a_referral_is_told_with_its_glue(monkeypatch: pytest.MonkeyPatch) -> No
     [
         ("REFUSED", Outcome.REFUSING),
         ("SERVFAIL", Outcome.FAILING),
-        ("NOTIMP", Outcome.ODD),
+        ("NOTAUTH", Outcome.ODD),
     ],
 )
 def test_each_refusal_has_its_own_name(
@@ -163,14 +163,20 @@ def test_name_servers_of_alibaba_cloud_are_known_by_their_names(name: str, is_al
     assert NameServer(name, "192.0.2.1").is_alidns is is_alidns
 
 
-def test_a_server_that_knows_no_edns_is_asked_without(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("rcode", ["FORMERR", "NOTIMP", "BADVERS"])
+def test_a_server_that_knows_no_edns_is_asked_without(
+    monkeypatch: pytest.MonkeyPatch, rcode: str
+) -> None:
     asked: list[int] = []
 
     async def query(query: dns.message.Message, where: str, **more: Any) -> Any:
         asked.append(query.edns)
         knows = query.edns < 0
-        given = message(answer=txt("value")) if knows else message("QR", "FORMERR")
-        return dns.message.from_text(given)
+        if knows:
+            return dns.message.from_text(message(answer=txt("value")))
+        refusal = dns.message.make_response(query)
+        refusal.set_rcode(dns.rcode.from_text(rcode))
+        return refusal
 
     monkeypatch.setattr(dns.asyncquery, "udp", query)
     assert asyncio.run(ask(SERVER, NAME)).values == {"value"}

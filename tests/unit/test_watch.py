@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certbot_dns_aliyun.propagation import watch as module
+from certbot_dns_aliyun.propagation.contact import Contact
 from certbot_dns_aliyun.propagation.question import NameServer, Outcome
+from certbot_dns_aliyun.propagation.traffic import Traffic
 from certbot_dns_aliyun.propagation.watch import Limits
 from certbot_dns_aliyun.propagation.wire import Way
 from certbot_dns_aliyun.propagation.words import hint
@@ -273,6 +275,47 @@ def test_where_the_resolver_names_old_servers_those_of_the_registry_are_asked(
     assert zone.switched
     assert zone.served_since
     assert clock.elapsed < 20
+
+
+async def nothing_else(name: str) -> list[NameServer]:
+    """The registry names no other servers."""
+    return []
+
+
+def test_what_the_registry_names_beside_known_addresses_is_asked_beside_them(clock: Clock) -> None:
+    """Its glue may lack an address that serves the zone, and have one that does no more."""
+
+    async def registry(name: str) -> list[NameServer]:
+        return [NameServer("ns1.alidns.com", f"192.0.2.{number}") for number in (1, 9)]
+
+    wanted = {NAME: frozenset({"value"})}
+    servers = [Server([after(20)]), Server([after(40)]), Server(outcome=lambda _: Outcome.SILENT)]
+    fake = Servers(clock, wanted, dict(zip(("192.0.2.1", "192.0.2.2", "192.0.2.9"), servers)))
+    known = [NameServer("ns1.alidns.com", f"192.0.2.{number}") for number in (1, 2)]
+    zone = a_watch(known, wanted, LIMITS, second_opinion=registry)
+    with fake.in_place():
+        clock.run(watching(zone))
+    assert not zone.switched
+    assert [server.address for server in zone.complete] == ["192.0.2.1", "192.0.2.2"]
+    assert 40 <= clock.elapsed < 45
+
+
+@pytest.mark.parametrize("first_looked_up", ["dns1.hichina.com", "ns1.vanity.example"])
+def test_an_address_goes_by_the_name_that_the_zone_gives_it(
+    clock: Clock, first_looked_up: str
+) -> None:
+    """Another zone of the order may have it by a name that is not Alibaba Cloud's."""
+    wanted = {NAME: frozenset({"value"})}
+    plain = [NameServer(f"dns{number}.hichina.com", f"192.0.2.{number}") for number in (1, 2)]
+    contact = Contact(NameServer(first_looked_up, "192.0.2.1"), Traffic())
+    slow, fast = Server([after(20)]), Server([after(1)])
+    fake = Servers(clock, wanted, {"192.0.2.1": slow, "192.0.2.2": fast})
+    contacts, alidns_alone = {"192.0.2.1": contact}, Limits(600, 30, 0)
+    zone = a_watch(plain, wanted, alidns_alone, contacts=contacts, second_opinion=nothing_else)
+    with fake.in_place():
+        clock.run(watching(zone))
+    assert zone.complete == plain
+    assert 20 <= clock.elapsed < 25
 
 
 @settings(max_examples=settings.default.max_examples // 2)

@@ -147,11 +147,13 @@ class Discovery:
         """
         names = dict.fromkeys(server.name for server in servers)
         asking = [asyncio.ensure_future(self._addresses(name, [])) for name in names]
-        if asking:
-            await asyncio.wait(asking, timeout=_WAIT_BESIDE_GLUE)
-        told = [server for task in asking if task.done() for server in task.result()]
-        for task in asking:
-            task.cancel()
+        try:
+            if asking:
+                await asyncio.wait(asking, timeout=_WAIT_BESIDE_GLUE)
+            told = [server for task in asking if task.done() for server in task.result()]
+        finally:
+            for task in asking:
+                task.cancel()
         by_address = {server.address: server for server in [*servers, *told]}
         return _some(list(by_address.values()), MOST_ADDRESSES)
 

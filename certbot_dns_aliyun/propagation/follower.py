@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from certbot_dns_aliyun.propagation.awake import AwakeClock
-from certbot_dns_aliyun.propagation.contact import Contact
+from certbot_dns_aliyun.propagation.contact import Contact, Following
 from certbot_dns_aliyun.propagation.interception import obstacle
 from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply
 
@@ -337,13 +337,16 @@ class Follower:
         few = 2 * self._restraint
         # Where one of them is known to be late, few questions mostly show that.
         burst = _MANY if self.contact.disagrees else _SAMPLE
-        self.is_sampling, began = True, self._clock.now()
+        self.is_sampling, has_asked, began = True, False, self._clock.now()
         try:
             while self._lacks(few) > 0:
                 if not self._has_its_turn(began):
+                    self._last_sampling().stir()
                     self._stirred.clear()
-                    await self._rest(_OTHER_ZONES / 4)
+                    waited = self._clock.now() - began
+                    await self._rest(max(_OTHER_ZONES - waited, _SHORTEST_PAUSE))
                     continue
+                has_asked = True
                 burst = min(burst, self._lacks(few))
                 with_the_last = random.choices(self._last_ones, k=burst // 3)  # noqa: S311, no secret
                 names = [*with_the_last, *[self._last] * (burst - burst // 3)]
@@ -357,7 +360,7 @@ class Follower:
                     burst = max(burst >> 2, 1)
         finally:
             self.is_sampling = False
-            for each in self.contact.followers:
+            for each in self.contact.followers if has_asked else ():
                 if each.is_sampling:
                     each.stir()
         self.is_complete, self.complete_at = True, self._clock.now()
@@ -377,11 +380,14 @@ class Follower:
 
     def _has_its_turn(self, began: float) -> bool:
         """Tell whether this is the zone that asks for all: its record is the last that was seen."""
-        others = [f for f in self.contact.followers if f is not self and not f.is_complete]
-        sampling = [each for each in others if each.is_sampling]
-        if any((each.added_at, id(each)) > (self.added_at, id(self)) for each in sampling):
+        if self._last_sampling() is not self:
             return False
-        return len(sampling) == len(others) or self._clock.now() - began >= _OTHER_ZONES
+        are_all_seen = all(f.is_sampling or f.is_complete for f in self.contact.followers)
+        return are_all_seen or self._clock.now() - began >= _OTHER_ZONES
+
+    def _last_sampling(self) -> Following:
+        sampling = [each for each in self.contact.followers if each.is_sampling]
+        return max(sampling, key=lambda each: (each.added_at, id(each)), default=self)
 
     async def _ask(self, names: Sequence[str]) -> tuple[bool, int]:
         """Ask for names, all at once, and note what is served.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from types import SimpleNamespace
 from typing import Any
@@ -464,11 +465,23 @@ def test_of_zones_at_an_address_the_one_with_the_last_record_asks_for_all(clock:
 
 def test_who_has_asked_for_all_lets_the_others_see(clock: Clock) -> None:
     some, other = follower(clock, {A: 3.0}), follower(clock, {B: 4.0})
-    some.contact.followers += [other]
+    some.contact.followers += [some, other]
     other.is_sampling = True
     other._stirred.clear()
     assert sampled(clock, some)[0] is False
     assert other._stirred.is_set()
+    assert not some.is_sampling
+
+
+def test_who_is_seen_late_though_it_is_older_lets_the_last_one_see(clock: Clock) -> None:
+    some, last = follower(clock, {A: 3.0}), follower(clock, {B: 2.0})
+    some.contact.followers += [some, last]
+    some.missing.clear()
+    last.is_sampling = True
+    last._stirred.clear()
+    with pytest.raises(asyncio.TimeoutError):
+        clock.run(asyncio.wait_for(some._sample(), 0.5))
+    assert last._stirred.is_set()
     assert not some.is_sampling
 
 

@@ -79,7 +79,7 @@ class Case:
     def budget(self) -> int:
         """The questions that the plugin may ask the name servers, where none is lost."""
         addresses = len(self.lags) * self.addresses
-        return round(1.3 * len(self.validation_names) * addresses) + 45 * addresses
+        return round(1.3 * len(self.validation_names) * addresses) + 40 * addresses
 
     @property
     def validation_names(self) -> set[str]:

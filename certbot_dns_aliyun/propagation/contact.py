@@ -58,8 +58,8 @@ class Contact:
     :ivar way: the way of the next question
     :ivar lag: the least seconds after its adding at which a record was seen here; None before
     :ivar disagrees: whether answers show that machines behind the address differ
-    :ivar agreed: when the record was added, for each good answer about one that had been seen here
-        before, in a row: without an answer that lacked such a one
+    :ivar agreed: when the record was added, for each good answer in a row that was the first one
+        about it, or came after it had been seen here
     :ivar followers: those who follow it, for a zone each
     :ivar too_young: the most seconds after its adding at which one was not
     :ivar youngest_at: when to ask for a record that is younger than all that

@@ -4,9 +4,10 @@ A lost question says nothing, and is asked again. An answer with authority and w
 that one machine behind the address serves them; one without them, that one does not. So each record
 is asked for until it was seen once, and when all were, a sample of questions at once, each from a
 fresh source port and so perhaps to another machine, must be answered well without exception. It is
-about the records that were added last, which a machine that is late has last; an answer that was
-asked for until it was good is no part of it. Of k machines behind an address, a sample of n misses
-one that is late with a chance of (1 - 1/k)^n: 0.1 % for four machines and the usual 24.
+about the records that were added last, which a machine that is late has last; the first answer for
+a record is a part of it, but not one that was asked for again until it was good. Of k machines
+behind an address, a sample of n misses one that is late with a chance of (1 - 1/k)^n: 0.1 % for
+four machines and the usual 24.
 
 Zones that share an address take one sample together: when all have been seen, the one with the last
 record asks.
@@ -145,6 +146,7 @@ class Follower:
         self.zone_lag: float | None = None
         self._zone = zone
         self._wanted = wanted
+        self._untried = set(wanted)
         self._last = max(wanted, key=lambda name: wanted[name].added_at)
         self.added_at = wanted[self._last].added_at
         as_young = self.added_at - _WITH_THE_LAST
@@ -401,7 +403,7 @@ class Follower:
         for name, reply in zip(names, replies):
             age = now - self._wanted[name].added_at
             if self._is_served(name, reply):
-                if name not in self.missing:
+                if name not in self.missing or name in self._untried:
                     self.contact.agreed.append(self._wanted[name].added_at)
                 self._seen(name, age)
             elif reply.outcome is Outcome.AUTHORITATIVE:
@@ -409,6 +411,9 @@ class Follower:
         # After all that was seen: of several answers for one name the worst counts.
         for name, age in denied:
             self._denied(name, age)
+        self._untried.difference_update(
+            name for name, reply in zip(names, replies) if reply.outcome is Outcome.AUTHORITATIVE
+        )
         if len(self.missing) != before:
             self.seen_at = now
             self._changed()
@@ -444,6 +449,8 @@ class Follower:
             self.contact.disagrees = True
             self.contact.agreed.clear()
             self.stir()
+        elif name in self._untried and self.contact.lag is not None and age >= self.contact.lag:
+            self.contact.agreed.clear()
         self.contact.too_young = max(self.contact.too_young, age)
         lag = self._least_lag()
         if lag is not None and age >= lag:

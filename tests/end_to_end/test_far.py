@@ -50,7 +50,7 @@ def test_ten_names_on_sixteen_addresses(make_world: MakeWorld, rtt: float, loss:
         (record,) = [r for r in world.records.made() if f"{r.rr}.example.com".endswith(name)]
         asked = ca_asked_at(world, f"_acme-challenge.{name}")
         assert asked >= served_everywhere_at([record], 1.0)
-    budget = len(TEN) * 16 * 1.3 + 45 * 16
+    budget = len(TEN) * 16 * 1.3 + 40 * 16
     assert looks(world) <= budget * (2 if loss else 1) + 40, "and forty for the CA's resolver"
 
 

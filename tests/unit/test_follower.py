@@ -420,26 +420,44 @@ def test_a_sample_is_about_the_record_that_was_added_last(clock: Clock) -> None:
     assert asked.count(C) == 24 - asked.count(B)
 
 
-def test_only_answers_about_what_was_seen_before_count_and_only_in_a_row(clock: Clock) -> None:
-    """Who asks until an answer is good has not learnt anything from that one's being good."""
-    some = follower(clock, {A: 3.1, B: 2.0})
-    given = iter([answer("a"), answer("a"), answer("b"), answer("b"), answer(), answer("a")])
-
-    async def ask(name: str) -> Reply:
-        return next(given)
-
-    some.contact.ask = ask  # type: ignore[method-assign,assignment]
+def test_who_asks_until_an_answer_is_good_has_learnt_nothing_from_that(clock: Clock) -> None:
+    """The first answers for a record count, and those after it was seen; in a row."""
+    some = follower(clock, {A: 3.1, B: 2.0, C: 1.9})
     at_a, at_b = clock.now - 3.1, clock.now - 2.0
-    for name, agreed, lacks in [
-        (A, [], 24),
-        (A, [at_a], 24),
-        (B, [at_a], 24),
-        (B, [at_a, at_b], 23),
-        (B, [], 72),
-        (A, [at_a], 72),
-    ]:
+    good, bad = (lambda name: answer(name[16])), (lambda name: answer())
+    steps = [
+        (A, good, [at_a], 24),
+        (A, good, [at_a, at_a], 24),
+        (B, bad, [at_a, at_a], 24),  # not due: it is younger than what was seen
+        (B, good, [at_a, at_a], 24),
+        (B, good, [at_a, at_a, at_b], 23),
+        (C, bad, [at_a, at_a, at_b], 23),
+        (A, bad, [], 72),
+        (A, good, [], 72),
+        (B, good, [at_b], 71),
+    ]
+    for name, reply, agreed, lacks in steps:
+
+        async def ask(name: str, reply: Any = reply) -> Reply:
+            return reply(name)  # type: ignore[no-any-return]
+
+        some.contact.ask = ask  # type: ignore[method-assign,assignment]
         clock.run(some._ask([name]))
         assert (some.contact.agreed, some._lacks()) == (agreed, lacks)
+
+
+def test_a_first_answer_that_lacks_what_is_due_ends_a_row(clock: Clock) -> None:
+    some, other = follower(clock, {A: 3.0, B: 2.0}), follower(clock, {C: 2.5})
+    other.contact = some.contact
+    some.contact.lag, some.contact.agreed = 2.2, [clock.now]
+    some._denied(B, 2.0)
+    assert some.contact.agreed
+    other._denied(C, 2.5)
+    assert not some.contact.agreed
+    some.contact.agreed = [clock.now]
+    other._untried.clear()
+    other._denied(C, 2.6)
+    assert some.contact.agreed, "a second one may only be late, as its whole zone is"
 
 
 def test_of_zones_at_an_address_the_one_with_the_last_record_asks_for_all(clock: Clock) -> None:

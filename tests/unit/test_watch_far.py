@@ -74,7 +74,7 @@ def test_the_end_comes_soon_after_the_lag_and_takes_no_more_questions_than_promi
     assert not zone.incomplete
     last_served = (names - 1) * APART + max(LAGS)
     assert last_served <= clock.elapsed < last_served + 0.6 + 10 * seconds + 20 * loss
-    budget = names * 16 * 1.3 + 45 * 16
+    budget = names * 16 * 1.3 + 40 * 16
     assert fake.questions <= budget * (2 if loss else 1)
 
 
@@ -82,7 +82,7 @@ def test_the_end_comes_soon_after_the_lag_and_takes_no_more_questions_than_promi
 def test_the_budget_holds_for_two_addresses_too(clock: Clock, names: int) -> None:
     zone, fake = watch(clock, far_away(0.001, 0.0, addresses=2), names)
     assert zone.served_since
-    assert fake.questions <= names * 2 * 1.3 + 45 * 2
+    assert fake.questions <= names * 2 * 1.3 + 40 * 2
 
 
 def test_what_is_served_is_ticked_off_while_the_slowest_is_waited_for(clock: Clock) -> None:
@@ -173,7 +173,7 @@ def test_zones_that_share_their_name_servers_share_the_budget(
     assert all(zone.served_since for zone in zones)
     last_served = (names - 1) * APART + max(LAGS)
     assert last_served <= clock.elapsed < last_served + 0.6 + 10 * seconds
-    assert fake.questions <= names * 16 * 1.3 + 45 * 16
+    assert fake.questions <= names * 16 * 1.3 + 40 * 16
 
 
 @pytest.mark.parametrize(

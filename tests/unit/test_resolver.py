@@ -403,6 +403,13 @@ def test_who_fails_is_asked_again_in_the_same_way(clock: Clock, internet: Intern
     assert [way for _, way in internet.ways] == ["udp"] * 4
 
 
+def test_a_failure_is_no_lost_packet(clock: Clock, internet: Internet) -> None:
+    internet.treat(ONE, servfail, 1)
+    internet.treat(ONE, lost, way="udp")
+    assert is_answered(clock, resolver(ONE))
+    assert [way for _, way in internet.ways] == ["udp", "udp", "udp", "tcp"]
+
+
 def test_who_answers_over_tcp_once_is_not_asked_so_for_good(
     clock: Clock, internet: Internet
 ) -> None:

@@ -134,6 +134,13 @@ def test_between_what_is_too_young_and_what_is_due_the_middle_is_tried(clock: Cl
     assert some._due() == [], "so exactly nobody need know it"
 
 
+def test_what_is_known_as_exactly_as_it_is_worth_is_not_looked_into(clock: Clock) -> None:
+    some = follower(clock, {A: 3.98, C: 1.2})
+    some.contact.lag, some.contact.too_young = 4.0, 3.95
+    some.contact.youngest_at = some._clock.now() + 1
+    assert some._due() == []
+
+
 def test_the_youngest_is_tried_now_and_then(clock: Clock) -> None:
     """Records may come in batches, however old each of them is."""
     some = follower(clock, {A: 3.0, B: 2.2, C: 1.2})
@@ -484,11 +491,46 @@ def test_of_zones_at_an_address_the_one_with_the_last_record_asks_for_all(clock:
 def test_who_has_asked_for_all_lets_the_others_see(clock: Clock) -> None:
     some, other = follower(clock, {A: 3.0}), follower(clock, {B: 4.0})
     some.contact.followers += [some, other]
+    some.contact.lag = 2.0
     other.is_sampling = True
     other._stirred.clear()
     assert sampled(clock, some)[0] is False
     assert other._stirred.is_set()
     assert not some.is_sampling
+
+
+def test_who_need_not_ask_lets_nobody_see_anything(clock: Clock) -> None:
+    some, other = follower(clock, {A: 3.0}), follower(clock, {B: 4.0})
+    some.contact.followers += [some, other]
+    some.contact.agreed = [clock.now] * 24
+    other.is_sampling = True
+    other._stirred.clear()
+    assert sampled(clock, some) == (False, [])
+    assert some.is_complete
+    assert not other._stirred.is_set()
+
+
+def test_a_sample_waits_a_second_for_zones_that_have_not_been_seen(clock: Clock) -> None:
+    some, unseen = follower(clock, {A: 3.0}), follower(clock, {B: 2.0})
+    unseen.contact = some.contact
+    some.contact.followers += [some, unseen]
+    times: list[float] = []
+
+    async def ask(name: str) -> Reply:
+        times.append(clock.now)
+        return answer(name[16])
+
+    some.contact.ask = ask  # type: ignore[method-assign,assignment]
+    some.missing.clear()
+
+    async def sample() -> bool:
+        some._stirred = asyncio.Event()  # of this loop, as Python 3.9 wants it
+        return await some._sample()
+
+    began = clock.now
+    assert clock.run(sample()) is False
+    assert len(times) == 24
+    assert {round(at - began, 2) for at in times} == {1.0}
 
 
 def test_who_is_seen_late_though_it_is_older_lets_the_last_one_see(clock: Clock) -> None:
@@ -520,6 +562,13 @@ def test_a_sample_ends_with_the_first_answer_that_lacks_a_value(clock: Clock) ->
     assert not some.is_complete
     assert list(some.missing) == [A]
     assert some.contact.agreed == []
+
+
+@pytest.mark.parametrize(("lost", "bursts"), [(12, [24, 12]), (31, [24, 6, 1, 1, 2, 4, 8, 9])])
+def test_how_much_less_and_more_is_asked_at_once(
+    clock: Clock, lost: int, bursts: list[int]
+) -> None:
+    assert sampled(clock, follower(clock, {A: 3.0}), lost=lost) == (False, bursts)
 
 
 def test_of_a_sample_that_got_lost_less_is_asked_at_once(clock: Clock) -> None:

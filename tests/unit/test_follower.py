@@ -70,6 +70,30 @@ def test_of_what_is_known_of_the_lag_its_own_comes_first(clock: Clock) -> None:
     assert some._least_lag() == 4.0
 
 
+def test_who_follows_no_more_leaves_no_trace_at_the_address(clock: Clock) -> None:
+    some = follower(clock, {A: 0.0}, is_trusted=True)
+    contact = some.contact
+
+    async def ask(name: str) -> Reply:
+        return answer()
+
+    contact.ask = ask  # type: ignore[method-assign,assignment]
+
+    async def follow_for_a_while() -> None:
+        some._stirred = asyncio.Event()  # of this loop, as Python 3.9 wants it
+        some.is_eager = True
+        following = asyncio.ensure_future(some.run())
+        await asyncio.sleep(0.5)
+        assert contact.followers == [some]
+        assert contact.scout is some
+        following.cancel()
+        await asyncio.wait([following])
+
+    clock.run(follow_for_a_while())
+    assert contact.followers == []
+    assert contact.scout is None
+
+
 # Which records are asked for
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
+from datetime import timezone
 from typing import Any
 
 import pytest
@@ -275,6 +277,36 @@ def test_where_the_resolver_names_old_servers_those_of_the_registry_are_asked(
     assert zone.switched
     assert zone.served_since
     assert clock.elapsed < 20
+
+
+@pytest.mark.parametrize(("seconds", "looks"), [(14.0, 0), (40.0, 2)])
+def test_the_registry_is_looked_up_every_fifteen_seconds(
+    clock: Clock, seconds: float, looks: int
+) -> None:
+    asked: list[str] = []
+
+    async def registry(name: str) -> list[NameServer]:
+        asked.append(name)
+        return []
+
+    zone, _ = watch(clock, Server([after(seconds)]), second_opinion=registry)
+    assert zone.served_since
+    assert zone.served_since.tzinfo is timezone.utc
+    assert asked == [NAME] * looks
+
+
+def test_a_look_at_the_registry_ends_with_the_wait(clock: Clock) -> None:
+    ended: list[str] = []
+
+    async def registry(name: str) -> list[NameServer]:
+        try:
+            await asyncio.sleep(9999)
+        finally:
+            ended.append(name)
+        return []
+
+    watch(clock, Server([after(20)]), second_opinion=registry)
+    assert ended == [NAME]
 
 
 async def nothing_else(name: str) -> list[NameServer]:

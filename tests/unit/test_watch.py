@@ -305,8 +305,32 @@ def test_a_look_at_the_registry_ends_with_the_wait(clock: Clock) -> None:
             ended.append(name)
         return []
 
-    watch(clock, Server([after(20)]), second_opinion=registry)
-    assert ended == [NAME]
+    wanted = {NAME: frozenset({"value"})}
+    fake = Servers(clock, wanted, {"192.0.2.1": Server([after(20)])})
+    zone = a_watch(
+        [NameServer("ns1.alidns.com", "192.0.2.1")], wanted, LIMITS, second_opinion=registry
+    )
+
+    async def to_the_end() -> None:
+        await watching(zone)
+        assert ended == [NAME]
+
+    with fake.in_place():
+        clock.run(to_the_end())
+
+
+def test_who_knows_no_name_server_looks_at_the_registry_at_once(clock: Clock) -> None:
+    async def registry(name: str) -> list[NameServer]:
+        return [NameServer("ns1.alidns.com", "192.0.2.1")]
+
+    wanted = {NAME: frozenset({"value"})}
+    fake = Servers(clock, wanted, {"192.0.2.1": Server([after(1)])})
+    zone = a_watch([], wanted, LIMITS, second_opinion=registry)
+    with fake.in_place():
+        clock.run(watching(zone))
+    assert zone.served_since
+    assert not zone.switched, "nobody named others"
+    assert clock.elapsed < 3
 
 
 async def nothing_else(name: str) -> list[NameServer]:

@@ -189,6 +189,42 @@ def test_it_rests_until_the_oldest_is_due_or_the_youngest_is_to_be_tried(clock: 
     assert some._until_due() == pytest.approx(4.0)
 
 
+def test_what_is_seen_is_told_at_once_and_only_that(clock: Clock) -> None:
+    told: list[float] = []
+    some = follower(clock, {A: 3.0}, changed=lambda: told.append(clock.now))
+
+    async def ask(name: str) -> Reply:
+        return answer(name[16])
+
+    some.contact.ask = ask  # type: ignore[method-assign,assignment]
+    for _ in range(2):
+        clock.run(some._ask([A]))
+        clock.sleep(1.0)
+    assert told == [some.seen_at] == [clock.now - 2.0]
+
+
+def test_who_cannot_be_reached_is_not_asked_again_and_again_at_once(clock: Clock) -> None:
+    some = follower(clock, {A: 3.0}, is_trusted=True)
+    times: list[float] = []
+
+    async def ask(name: str) -> Reply:
+        times.append(clock.now)
+        return Reply(Outcome.UNREACHABLE)
+
+    some.contact.ask = ask  # type: ignore[method-assign,assignment]
+
+    async def follow_for_a_second() -> None:
+        some._stirred = asyncio.Event()  # of this loop, as Python 3.9 wants it
+        some.is_eager = True
+        following = asyncio.ensure_future(some.run())
+        await asyncio.sleep(1.0)
+        following.cancel()
+        await asyncio.wait([following])
+
+    clock.run(follow_for_a_second())
+    assert 5 <= len(times) <= 11
+
+
 # What answers tell
 
 

@@ -225,6 +225,29 @@ def test_who_cannot_be_reached_is_not_asked_again_and_again_at_once(clock: Clock
     assert 5 <= len(times) <= 11
 
 
+def test_who_leaves_the_asking_to_another_zone_asks_now_and_then_all_the_same(clock: Clock) -> None:
+    """That one may have ended."""
+    some = follower(clock, {A: 3.0}, is_trusted=True)
+    some.contact.scout, some.is_eager = object(), True
+    times: list[float] = []
+
+    async def ask(name: str) -> Reply:
+        times.append(clock.now)
+        return answer()
+
+    some.contact.ask = ask  # type: ignore[method-assign,assignment]
+
+    async def follow_for_a_second() -> None:
+        some._stirred = asyncio.Event()  # of this loop, as Python 3.9 wants it
+        following = asyncio.ensure_future(some.run())
+        await asyncio.sleep(1.0)
+        following.cancel()
+        await asyncio.wait([following])
+
+    clock.run(follow_for_a_second())
+    assert 5 <= len(times) <= 11
+
+
 # What answers tell
 
 

@@ -149,8 +149,8 @@ class Follower:
         self._untried = set(wanted)
         self._last = max(wanted, key=lambda name: wanted[name].added_at)
         self.added_at = wanted[self._last].added_at
-        as_young = self.added_at - _WITH_THE_LAST
-        self._last_ones = [name for name in wanted if wanted[name].added_at >= as_young]
+        self._as_young = self.added_at - _WITH_THE_LAST
+        self._last_ones = [name for name in wanted if wanted[name].added_at >= self._as_young]
         self._clock = clock
         self._sharing = sharing
         self._is_trusted = is_trusted
@@ -376,8 +376,7 @@ class Follower:
         :param few: how many times the usual number is halved
         """
         count = _SAMPLE * (_DISAGREEMENT if self.contact.disagrees else 1)
-        as_young = self.added_at - _WITH_THE_LAST
-        good = sum(added_at >= as_young for added_at in self.contact.agreed)
+        good = sum(added_at >= self._as_young for added_at in self.contact.agreed)
         return -(-count >> few) - good  # rounded up
 
     def _has_its_turn(self, began: float) -> bool:

@@ -203,17 +203,17 @@ def test_what_is_seen_is_told_at_once_and_only_that(clock: Clock) -> None:
     assert told == [some.seen_at] == [clock.now - 2.0]
 
 
-def test_who_cannot_be_reached_is_not_asked_again_and_again_at_once(clock: Clock) -> None:
-    some = follower(clock, {A: 3.0}, is_trusted=True)
+def asked_in_a_second(clock: Clock, some: Follower, reply: Reply) -> list[float]:
+    """Follow for a second, with one reply to all questions; gives when those came."""
     times: list[float] = []
 
     async def ask(name: str) -> Reply:
         times.append(clock.now)
-        return Reply(Outcome.UNREACHABLE)
+        return reply
 
     some.contact.ask = ask  # type: ignore[method-assign,assignment]
 
-    async def follow_for_a_second() -> None:
+    async def follow() -> None:
         some._stirred = asyncio.Event()  # of this loop, as Python 3.9 wants it
         some.is_eager = True
         following = asyncio.ensure_future(some.run())
@@ -221,31 +221,20 @@ def test_who_cannot_be_reached_is_not_asked_again_and_again_at_once(clock: Clock
         following.cancel()
         await asyncio.wait([following])
 
-    clock.run(follow_for_a_second())
-    assert 5 <= len(times) <= 11
+    clock.run(follow())
+    return times
+
+
+def test_who_cannot_be_reached_is_not_asked_again_and_again_at_once(clock: Clock) -> None:
+    some = follower(clock, {A: 3.0}, is_trusted=True)
+    assert 5 <= len(asked_in_a_second(clock, some, Reply(Outcome.UNREACHABLE))) <= 11
 
 
 def test_who_leaves_the_asking_to_another_zone_asks_now_and_then_all_the_same(clock: Clock) -> None:
     """That one may have ended."""
     some = follower(clock, {A: 3.0}, is_trusted=True)
-    some.contact.scout, some.is_eager = object(), True
-    times: list[float] = []
-
-    async def ask(name: str) -> Reply:
-        times.append(clock.now)
-        return answer()
-
-    some.contact.ask = ask  # type: ignore[method-assign,assignment]
-
-    async def follow_for_a_second() -> None:
-        some._stirred = asyncio.Event()  # of this loop, as Python 3.9 wants it
-        following = asyncio.ensure_future(some.run())
-        await asyncio.sleep(1.0)
-        following.cancel()
-        await asyncio.wait([following])
-
-    clock.run(follow_for_a_second())
-    assert 5 <= len(times) <= 11
+    some.contact.scout = object()
+    assert 5 <= len(asked_in_a_second(clock, some, answer())) <= 11
 
 
 # What answers tell

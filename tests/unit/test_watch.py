@@ -21,7 +21,7 @@ from certbot_dns_aliyun.propagation.wire import Way
 from certbot_dns_aliyun.propagation.words import hint
 from tests.unit.fake_servers import Server, Servers, after, between
 from tests.unit.fake_time import Clock
-from tests.unit.watching import ZoneWatch, a_watch, watching
+from tests.unit.watching import ZoneWatch, a_watch, nothing_else, watching
 
 NAME = "_acme-challenge.example.com"
 LIMITS = Limits(longest=600, blind=30, others=60)
@@ -331,11 +331,6 @@ def test_who_knows_no_name_server_looks_at_the_registry_at_once(clock: Clock) ->
     assert zone.served_since
     assert not zone.switched, "nobody named others"
     assert clock.elapsed < 3
-
-
-async def nothing_else(name: str) -> list[NameServer]:
-    """The registry names no other servers."""
-    return []
 
 
 def test_what_the_registry_names_beside_known_addresses_is_asked_beside_them(clock: Clock) -> None:

@@ -17,7 +17,7 @@ from certbot_dns_aliyun.propagation.wire import Way
 from certbot_dns_aliyun.propagation.words import progress_line
 from tests.unit.fake_servers import Server, Servers, after, between
 from tests.unit.fake_time import START, Clock
-from tests.unit.watching import ZoneWatch, a_watch, watching
+from tests.unit.watching import ZoneWatch, a_watch, nothing_else, watching
 
 LIMITS = Limits(longest=600, blind=30, others=60)
 LAGS = (1.0, 2.0)
@@ -49,11 +49,6 @@ def watch(
     with fake.in_place():
         clock.run(watching(zone))
     return zone, fake
-
-
-async def nothing_else(name: str) -> list[NameServer]:
-    """The registry names no other servers."""
-    return []
 
 
 def far_away(seconds: float, loss: float, addresses: int = 16) -> list[Server]:

@@ -14,7 +14,7 @@ from certbot_dns_aliyun.propagation.traffic import Traffic
 from certbot_dns_aliyun.propagation.watch import Limits, ZoneWatch
 from tests.unit.fake_time import START
 
-__all__ = ["ZoneWatch", "a_watch", "watching"]
+__all__ = ["ZoneWatch", "a_watch", "nothing_else", "watching"]
 
 
 def a_watch(
@@ -37,6 +37,11 @@ def a_watch(
         name: Wanted(values, (added_at or {}).get(name, now)) for name, values in wanted.items()
     }
     return ZoneWatch("example.com", servers, records, limits, contact, clock, **more)
+
+
+async def nothing_else(name: str) -> list[NameServer]:
+    """The registry names no other servers."""
+    return []
 
 
 async def watching(*zones: ZoneWatch) -> None:

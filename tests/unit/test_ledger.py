@@ -811,6 +811,27 @@ def test_a_zone_is_listed_once_for_all_names_that_lead_there(api: FakeApi, tmp_p
     assert len(listing) == 1
 
 
+def test_no_zone_waits_until_another_is_listed(api: FakeApi, tmp_path: Path) -> None:
+    zones = ["validation.example", "validation.test"]
+    api.zones.update({zone: [] for zone in zones})
+    both_are_listed = threading.Barrier(2, timeout=10)
+    ledger = make_ledger(tmp_path)
+    ledger._find_places = lambda name: [
+        Place(name[16:], name.split(".", 2)[2], (), (name, name[16:]), is_hearsay=True)
+    ]
+    list_all = api._list
+
+    def slow_list(zone: list[Record], parameters: dict[str, str]) -> requests.Response:
+        both_are_listed.wait()
+        return list_all(zone, parameters)
+
+    api._list = slow_list  # type: ignore[method-assign]
+    background.concurrently(
+        lambda zone: ledger.add(f"_acme-challenge.www.{zone}", VALUE, RetryBudget()), zones
+    )
+    assert [api.values(zone) for zone in zones] == [[VALUE], [VALUE]]
+
+
 @pytest.mark.parametrize("is_folder_ours", [True, False])
 def test_the_next_run_is_promised_only_what_the_journal_lists(
     api: FakeApi, tmp_path: Path, is_folder_ours: bool

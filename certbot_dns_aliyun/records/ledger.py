@@ -452,7 +452,7 @@ class Ledger:
             entry.zone != entry.place.zone or entry.place.is_elsewhere
         )
         is_listed = self._journal.lists(entry.key)
-        return by_hand(entry.zone, entry.rr, entry.record_id, is_listed, may_be_none)
+        return by_hand(entry.zone, entry.rr, entry.record_id, may_be_none, is_listed)
 
 
 def _doubt(entry: Entry, error: AlidnsError) -> None:

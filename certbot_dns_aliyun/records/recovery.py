@@ -139,8 +139,7 @@ class Recovery:
             logger.info("%s", left)
             return
         end = " This is not told again." if known.tellings + 1 == _TELLINGS else ""
-        may_be_none = not known.zone_is_known
-        hand = by_hand(key.zone, key.rr, known.record_id, may_be_none=may_be_none)
+        hand = by_hand(key.zone, key.rr, known.record_id, may_be_none=not known.zone_is_known)
         logger.warning("%s%s%s", left, hand, end)
         journal.told(key)
 

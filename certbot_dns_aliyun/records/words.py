@@ -14,12 +14,12 @@ def cannot_list(zone: str) -> str:
 
 
 def by_hand(
-    zone: str, rr: str, record_id: str | None, is_listed: bool = True, may_be_none: bool = False
+    zone: str, rr: str, record_id: str | None, may_be_none: bool, is_listed: bool = True
 ) -> str:
     """Say how to remove a record: what stands behind a sentence about one that may be left.
 
-    :param is_listed: whether a journal lists it for the next run
     :param may_be_none: whether the zone may be none of the account's
+    :param is_listed: whether a journal lists it for the next run
     """
     how = "The next run that adds records tries to remove it; by hand" if is_listed else "By hand"
     where = f" {how}: zone {zone}, RR {rr}, "

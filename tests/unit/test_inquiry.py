@@ -162,6 +162,38 @@ def test_over_tcp_several_are_heard_before_one_is_contradicted(
     assert by_tcp(clock, discovery, contacts[0], contacts[1], expected=GOOD) == OTHER
 
 
+def test_over_tcp_who_answers_in_a_servers_place_is_not_asked(
+    clock: Clock, discovery: Discovery
+) -> None:
+    contact = Asked(discovery, GOOD)
+    contact.intercepted = True
+    assert by_tcp(clock, discovery, contact) is None
+    assert contact.times == []
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(Outcome.AUTHORITATIVE, zone="elsewhere.example"),
+        Reply(Outcome.REFERRING, zone=NAME),
+    ],
+)
+def test_over_tcp_only_the_answer_of_an_authoritative_server_counts(
+    clock: Clock, discovery: Discovery, reply: Reply
+) -> None:
+    assert by_tcp(clock, discovery, Asked(discovery, reply)) is None
+    assert by_tcp(clock, discovery, Asked(discovery, reply), Asked(discovery, GOOD)) == GOOD
+
+
+def test_over_tcp_what_was_heard_counts_when_the_budget_ends(
+    clock: Clock, discovery: Discovery
+) -> None:
+    contacts = [Asked(discovery, OTHER), Asked(discovery, GOOD)]
+    discovery.budget._questions = 1
+    assert by_tcp(clock, discovery, *contacts, expected=GOOD) == OTHER
+    assert contacts[1].times == []
+
+
 @pytest.mark.parametrize("place", range(3))  # in which order they are heard is by chance
 def test_over_tcp_all_count_that_come_at_one_moment(
     clock: Clock, discovery: Discovery, place: int

@@ -893,6 +893,7 @@ def test_without_list_and_id_the_console_is_named(api: FakeApi, ledger: Ledger) 
     permission = "alidns:DescribeDomainRecords on acs:alidns:*:*:domain/www.example.com"
     assert f"lacks the permission {permission}" in left
     assert "console" in left
+    assert "nothing to remove if" not in left, "the API has told that there is the record"
 
 
 def test_an_ended_run_leaves_no_journal(api: FakeApi, ledger: Ledger, tmp_path: Path) -> None:

@@ -323,7 +323,8 @@ def test_what_may_be_left_is_told_twice_with_what_to_do_by_hand_and_then_in_the_
     api.zones, api.may_list = {"example.com": []}, False
     what = f"The TXT record {NAME} = {VALUE} of an earlier run"
     left = f"{what} may be left: {cannot_list('example.com')}."
-    hand = by_hand("example.com", "_acme-challenge", record.id)
+    hand = by_hand("example.com", "_acme-challenge", record.id, may_be_none=False)
+    assert "The next run that adds records tries to remove it; by hand: " in hand
     for said in (f"{left}{hand}", f"{left}{hand} This is not told again.", left):
         with caplog.at_level("INFO", "certbot_dns_aliyun.records.recovery"):
             caplog.clear()

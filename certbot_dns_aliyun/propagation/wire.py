@@ -18,6 +18,7 @@ import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
+import dns.rdataclass
 import dns.rdatatype
 
 #: The largest UDP answer that passes every path (https://www.dnsflagday.net/2020/).
@@ -75,7 +76,7 @@ async def exchange(
     """Send a question from a fresh port, and give its answer.
 
     Over UDP, what comes from elsewhere, or answers another question, is passed over until the time
-    is up (CVE-2023-29483).
+    is up (CVE-2023-29483). Records of another class than the Internet's are left out.
 
     :param timeout: seconds
     :param is_connected: use a UDP socket that hears when the port is closed
@@ -85,19 +86,29 @@ async def exchange(
     :raises EOFError: if a TCP connection ends before it
     :raises OSError: if the address cannot be reached
     """
-    backend = _Backend(is_connected)
-    if way is Way.TCP:
-        return await dns.asyncquery.tcp(query, address, timeout=timeout, port=port, backend=backend)
-    return await dns.asyncquery.udp(
-        query,
-        address,
-        timeout=timeout,
-        port=port,
-        raise_on_truncation=True,
-        ignore_unexpected=True,
-        ignore_errors=True,
-        backend=backend,
-    )
+    more: Any = {"timeout": timeout, "port": port, "backend": _Backend(is_connected)}
+    try:
+        if way is Way.TCP:
+            return _of_the_internet(await dns.asyncquery.tcp(query, address, **more))
+        return _of_the_internet(
+            await dns.asyncquery.udp(
+                query,
+                address,
+                raise_on_truncation=True,
+                ignore_unexpected=True,
+                ignore_errors=True,
+                **more,
+            )
+        )
+    except dns.message.Truncated as error:
+        _of_the_internet(error.message())  # type: ignore[no-untyped-call]
+        raise
+
+
+def _of_the_internet(response: dns.message.Message) -> dns.message.Message:
+    for section in (response.answer, response.authority, response.additional):
+        section[:] = [rrset for rrset in section if rrset.rdclass == dns.rdataclass.IN]
+    return response
 
 
 #: Loaded now: while the first question is asked the SDK comes in, and beside that it takes longer.

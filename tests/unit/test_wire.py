@@ -9,6 +9,8 @@ from typing import Any, Callable
 
 import dns.flags
 import dns.message
+import dns.rdata
+import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 import pytest
@@ -87,6 +89,37 @@ def reply_over_udp(answer: Answer) -> Reply:
             transport.close()
 
     return asyncio.run(exchange())
+
+
+@pytest.mark.parametrize("is_cut", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [(dns.rdatatype.AAAA, bytes(16)), (dns.rdatatype.A, b"\1x\0\x12\x34")],
+)
+def test_records_of_another_class_are_none(
+    kind: dns.rdatatype.RdataType, data: bytes, is_cut: bool
+) -> None:
+    """Those of CH have no addresses, or other ones than those of the Internet."""
+
+    def answer(query: dns.message.Message) -> list[bytes]:
+        response = dns.message.make_response(query)
+        response.authority.append(dns.rrset.from_text(f"{NAME}.", 60, "IN", "NS", f"ns.{NAME}."))
+        response.additional += [
+            dns.rrset.from_text(f"ns.{NAME}.", 60, "IN", "A", "192.0.2.7"),
+            dns.rrset.from_rdata(
+                f"ns.{NAME}.",
+                60,
+                dns.rdata.GenericRdata(dns.rdataclass.CH, kind, data),
+            ),
+        ]
+        response.flags |= dns.flags.TC if is_cut else 0
+        return [response.to_wire()]
+
+    reply = reply_over_udp(answer)
+    assert reply.outcome is (Outcome.CUT if is_cut else Outcome.REFERRING)
+    assert reply.servers == ({} if is_cut else {f"ns.{NAME}": ["192.0.2.7"]})
+    if not is_cut:
+        assert reply_over_tcp(answer) == reply
 
 
 @pytest.mark.parametrize("count", [1, 499])

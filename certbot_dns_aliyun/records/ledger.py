@@ -205,11 +205,16 @@ class Ledger:
     def added(self) -> list[Served]:
         """List the records that are in their zones."""
         with self._lock:
-            entries = list(self._entries.values())
+            entries = [
+                entry
+                for entry in self._entries.values()
+                if entry.state in (State.OURS, State.PREEXISTING)
+            ]
+        # What was there before must not pass for the last one, which name servers have last.
+        oldest = min((entry.added_at for entry in entries), default=0.0)
         return [
-            Served(e.place, e.value, e.zone, e.added_at)
+            Served(e.place, e.value, e.zone, e.added_at if e.state is State.OURS else oldest)
             for e in entries
-            if e.state in (State.OURS, State.PREEXISTING)
         ]
 
     def remove(self, name: str, value: str, budget: RetryBudget) -> str | None:

@@ -832,6 +832,20 @@ def test_no_zone_waits_until_another_is_listed(api: FakeApi, tmp_path: Path) -> 
     assert [api.values(zone) for zone in zones] == [[VALUE], [VALUE]]
 
 
+def test_what_was_there_before_never_counts_as_added_last(api: FakeApi, tmp_path: Path) -> None:
+    """Else the wait would look for the one record that all name servers have anyway."""
+    ledger = make_ledger(tmp_path, lambda name: "example.com")
+    names = [f"_acme-challenge.{each}.example.com" for each in "abc"]
+    api.zones["example.com"] = []
+    api.add("example.com", "_acme-challenge.c", VALUE)
+    for name in names:
+        ledger.add(name, VALUE, RetryBudget())
+        api.clock.sleep(1.0)
+    first, second, there_before = (served.added_at for served in ledger.added())
+    assert second - first >= 1.0
+    assert there_before == first
+
+
 @pytest.mark.parametrize("is_folder_ours", [True, False])
 def test_the_next_run_is_promised_only_what_the_journal_lists(
     api: FakeApi, tmp_path: Path, is_folder_ours: bool

@@ -15,6 +15,7 @@ from typing import Protocol
 import dns.rdatatype
 
 from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply, ask
+from certbot_dns_aliyun.propagation.sample import Sample
 from certbot_dns_aliyun.propagation.traffic import Traffic
 from certbot_dns_aliyun.propagation.wire import RoundTrip, Way
 
@@ -38,14 +39,12 @@ _TRIES = {Way.UDP: 4, Way.TCP: 2, Way.PLAIN: 4}
 class Following(Protocol):
     """Who follows an address, for one zone.
 
-    :ivar added_at: monotonic time at which the last of the zone's records was added
     :ivar is_complete: whether the address serves everything
-    :ivar is_sampling: whether it has served everything once, and a sample is under way
+    :ivar sample: the sample that is under way, once it has served everything
     """
 
-    added_at: float
     is_complete: bool
-    is_sampling: bool
+    sample: Sample | None
 
     def stir(self) -> None:
         """Let it see whether there is something to do now."""
@@ -58,9 +57,8 @@ class Contact:
     :ivar way: the way of the next question
     :ivar lag: the least seconds after its adding at which a record was seen here; None before
     :ivar disagrees: whether answers show that machines behind the address differ
-    :ivar agreed: when the record was added, for each good answer in a row that was the first one
-        about it, or came after it had been seen here
     :ivar followers: those who follow it, for a zone each
+    :ivar sample: the sample of it that zones may join yet
     :ivar too_young: the most seconds after its adding at which one was not
     :ivar youngest_at: when to ask for a record that is younger than all that
     :ivar scout: who asks it in short intervals as long as no record was seen here
@@ -75,8 +73,8 @@ class Contact:
         self.way = Way.UDP
         self.lag: float | None = None
         self.disagrees = False
-        self.agreed: list[float] = []
         self.followers: list[Following] = []
+        self.sample: Sample | None = None
         self.too_young = 0.0
         self.youngest_at = 0.0
         self.scout: object | None = None
@@ -155,6 +153,8 @@ class Contact:
                 reply = asking.result() if asking.done() else Reply(Outcome.SILENT)
             finally:
                 asking.cancel()
+        if way is Way.TCP and reply.outcome is Outcome.UNREACHABLE:
+            reply = Reply(Outcome.SILENT)  # a firewall's word about TCP, not about the address
         if reply.is_answer:
             self._answered(way, time.monotonic() - asked_at)
         elif way is self.way and asked_at >= max(self._failed_at, self._answered_at):

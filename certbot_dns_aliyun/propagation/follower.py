@@ -3,14 +3,10 @@
 A lost question says nothing, and is asked again. An answer with authority and with all values shows
 that one machine behind the address serves them; one without them, that one does not. So each record
 is asked for until it was seen once, and when all were, a sample of questions at once, each from a
-fresh source port and so perhaps to another machine, must be answered well without exception. It is
-about the records that were added last, which a machine that is late has last; the first answer for
-a record is a part of it, but not one that was asked for again until it was good. Of k machines
-behind an address, a sample of n misses one that is late with a chance of (1 - 1/k)^n: 0.1 % for
-four machines and the usual 24.
-
-Zones that share an address take one sample together: when all have been seen, the one with the last
-record asks.
+fresh source port and so perhaps to another machine, must be answered well without exception
+(:mod:`certbot_dns_aliyun.propagation.sample`). It is about the records that were added last, which
+a machine that is late has last; the first answer for a record is a part of it, but not one that was
+asked for again until it was good.
 
 When a record is due is learnt: one address is asked often, the others seldom, until one has served
 something; from then on a record is asked for when it is as old as others were when they were seen.
@@ -21,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import random
 import time
 from collections.abc import Sequence
@@ -28,22 +25,21 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from certbot_dns_aliyun.propagation.awake import AwakeClock
-from certbot_dns_aliyun.propagation.contact import Contact, Following
+from certbot_dns_aliyun.propagation.contact import Contact
 from certbot_dns_aliyun.propagation.interception import obstacle
 from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply
+from certbot_dns_aliyun.propagation.sample import Sample
 
 logger = logging.getLogger(__name__)
 
-#: Good answers in a row that show what all machines behind an address serve; how many times as many
-#: once machines were seen to disagree; and seconds within which records count as added with the
-#: last one, which a third of the questions are about.
-_SAMPLE = 24
-_DISAGREEMENT = 3
+#: Seconds within which records count as added with the last one: a third of a sample is about them.
 _WITH_THE_LAST = 1.0
 #: Seconds for which a sample waits for zones that have not been seen.
 _OTHER_ZONES = 1.0
 #: Questions of the last look at an address whose sample is not fresh.
 _LAST_LOOK = 4
+#: Questions of a sample at once, to begin with; the next ones are more or less.
+_FIRST_BURST = 24
 
 #: Seconds between two looks at an address that lacks a record, and their share of the time waited.
 _SHORTEST_PAUSE = 0.1
@@ -63,6 +59,10 @@ _RELIEF = 5.0
 #: each step of restraint.
 _RESTRAINED = ((1000, 0.0), (16, 1.0), (4, 2.0), (1, 4.0))
 _MANY = 8
+
+#: What machines do that do not have the zone, as one that is new, while others behind the same
+#: address serve it.
+_WITHOUT_THE_ZONE = frozenset({Outcome.REFUSING, Outcome.NOT_AUTHORITATIVE, Outcome.REFERRING})
 
 #: Seconds, and looks, for which an address must have stayed without an authoritative answer until
 #: it holds up the others no longer.
@@ -115,8 +115,7 @@ class Follower:
     :param server: the address by the name that it has in this zone; None for that of the contact
     :param changed: called when what is known of it changes
     :ivar missing: the names that it has not been seen to serve since it last lacked them
-    :ivar added_at: monotonic time at which the last record was added
-    :ivar is_sampling: whether it lacks nothing, as far as was seen, and a sample is under way
+    :ivar sample: the sample that is under way, as long as it lacks nothing that was seen
     :ivar seen_at: monotonic time at which it had been seen to serve everything
     :ivar is_complete: whether it serves everything, by a whole sample
     :ivar complete_at: since when, by the clock
@@ -137,7 +136,8 @@ class Follower:
         self.contact = contact
         self.server = server or contact.server
         self.missing = dict.fromkeys(wanted)
-        self.is_complete = self.is_sampling = False
+        self.is_complete = False
+        self.sample: Sample | None = None
         self.seen_at = self.complete_at = self.sampled_at = 0.0
         self.authoritative_at: float | None = None
         self.outcome: Outcome | None = None
@@ -148,9 +148,9 @@ class Follower:
         self._wanted = wanted
         self._untried = set(wanted)
         self._last = max(wanted, key=lambda name: wanted[name].added_at)
-        self.added_at = wanted[self._last].added_at
-        self._as_young = self.added_at - _WITH_THE_LAST
-        self._last_ones = [name for name in wanted if wanted[name].added_at >= self._as_young]
+        as_young = wanted[self._last].added_at - _WITH_THE_LAST
+        self._last_ones = [name for name in wanted if wanted[name].added_at >= as_young]
+        self._in_a_row = 0
         self._clock = clock
         self._sharing = sharing
         self._is_trusted = is_trusted
@@ -161,6 +161,7 @@ class Follower:
         self._restraint = 0
         self._unanswered_since: float | None = None
         self._unanswered_looks = 0
+        self._turned_away_since: float | None = None
         self._caps: dict[str, Cap] = {}
         self._stirred = asyncio.Event()
 
@@ -183,6 +184,11 @@ class Follower:
             for name, cap in self._caps.items()
             if len(cap.seen) > cap.size or now - cap.since >= _CAPPED_AFTER
         }
+
+    @property
+    def is_unasked(self) -> bool:
+        """Whether nobody has asked it for this zone yet, though it has answered for others."""
+        return self.outcome is None and self.contact.has_answered
 
     def is_out(self) -> bool:
         """Tell whether there has been no authoritative answer for too long to wait for one."""
@@ -225,13 +231,14 @@ class Follower:
                 continue
             denied, answered = (await self._ask(names)) if names else (False, 1)
             if not self.missing:
-                denied = await self._sample()
+                denied = await self._take_sample()
             pause = _RESTRAINED[self._restraint][1]
             # A lost question has taken its time already.
             if denied or (not answered and self._clock.now() - self._asked_at < _SHORTEST_PAUSE):
                 pause = max(pause, self._pause())
-            if denied and not self._scouts():
-                await self._rest(max(pause, self._long_pause()))
+            late = self._lateness() if self._scouts() else math.inf
+            if denied and late > pause and self._sharing > 1:
+                await self._rest(max(pause, min(late, self._long_pause())))
             elif pause:
                 await asyncio.sleep(pause)
 
@@ -243,6 +250,13 @@ class Follower:
         if self.contact.lag is None and self.contact.scout is None:
             self.contact.scout = self
         return self.contact.lag is not None or self.contact.scout is self
+
+    def _lateness(self) -> float:
+        """Give the seconds for which a record has been due, if all took as long as the first."""
+        if self.contact.lag is None or self.is_eager or not self.missing:
+            return 0.0
+        oldest = min(self._wanted[name].added_at for name in self.missing)
+        return time.monotonic() - oldest - self.contact.lag
 
     async def look_again(self) -> None:
         """Ask for some records once more: the last sample is not fresh."""
@@ -331,64 +345,63 @@ class Follower:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._stirred.wait(), seconds)
 
-    async def _sample(self) -> bool:
+    async def _take_sample(self) -> bool:
         """Ask many times at once; the address is complete if no answer lacks a value.
 
         :returns: whether one did
         """
         few = 2 * self._restraint
         # Where one of them is known to be late, few questions mostly show that.
-        burst = _MANY if self.contact.disagrees else _SAMPLE
-        self.is_sampling, has_asked, began = True, False, self._clock.now()
+        burst = _MANY if self.contact.disagrees else _FIRST_BURST
         try:
-            while self._lacks(few) > 0:
-                if not self._has_its_turn(began):
-                    self._last_sampling().stir()
-                    self._stirred.clear()
-                    waited = self._clock.now() - began
-                    await self._rest(max(_OTHER_ZONES - waited, _SHORTEST_PAUSE))
-                    continue
-                has_asked = True
-                burst = min(burst, self._lacks(few))
+            sample = await self._join()
+            while True:
+                lacks = sample.answers(self.contact.disagrees, few) - self._in_a_row
+                if lacks <= 0:
+                    break
+                burst = min(burst, lacks)
                 with_the_last = random.choices(self._last_ones, k=burst // 3)  # noqa: S311, no secret
                 names = [*with_the_last, *[self._last] * (burst - burst // 3)]
                 denied, answered = await self._ask(names)
                 if denied:
                     return True
-                if 2 * answered >= burst:
+                if self._is_turned_away():
+                    self._in_a_row, burst = 0, _MANY
+                    await asyncio.sleep(_LONGEST_PAUSE)
+                elif 2 * answered >= burst:
                     burst *= 2
                 else:
                     await asyncio.sleep(max(_RESTRAINED[self._restraint][1], _SHORTEST_PAUSE))
                     burst = max(burst >> 2, 1)
         finally:
-            self.is_sampling = False
-            for each in self.contact.followers if has_asked else ():
-                if each.is_sampling:
-                    each.stir()
+            self.sample = None
         self.is_complete, self.complete_at = True, self._clock.now()
         self.sampled_at = time.monotonic()
         self._changed()
         return False
 
-    def _lacks(self, few: int = 0) -> int:
-        """Give how many good answers are wanted yet, about records as young as the last one.
+    async def _join(self) -> Sample:
+        """Take a sample with the zones at this address that are seen in a moment, too."""
+        contact = self.contact
+        if contact.sample is None:
+            contact.sample = Sample(self._clock.now())
+        self.sample = sample = contact.sample
+        while not sample.zones:
+            left = sample.began + _OTHER_ZONES - self._clock.now()
+            if left <= 0 or all(each.sample or each.is_complete for each in contact.followers):
+                with_us = [each for each in contact.followers if each.sample is sample]
+                contact.sample, sample.zones = None, len(with_us)
+                for each in with_us:
+                    each.stir()
+            else:
+                self._stirred.clear()
+                await self._rest(left)
+        return sample
 
-        :param few: how many times the usual number is halved
-        """
-        count = _SAMPLE * (_DISAGREEMENT if self.contact.disagrees else 1)
-        good = sum(added_at >= self._as_young for added_at in self.contact.agreed)
-        return -(-count >> few) - good  # rounded up
-
-    def _has_its_turn(self, began: float) -> bool:
-        """Tell whether this is the zone that asks for all: its record is the last that was seen."""
-        if self._last_sampling() is not self:
-            return False
-        are_all_seen = all(f.is_sampling or f.is_complete for f in self.contact.followers)
-        return are_all_seen or self._clock.now() - began >= _OTHER_ZONES
-
-    def _last_sampling(self) -> Following:
-        sampling = [each for each in self.contact.followers if each.is_sampling]
-        return max(sampling, key=lambda each: (each.added_at, id(each)), default=self)
+    def _is_turned_away(self) -> bool:
+        """Tell whether some machines may get the zone in a moment, as others have it."""
+        since = self._turned_away_since
+        return since is not None and self._clock.now() - since < _GRACE
 
     async def _ask(self, names: Sequence[str]) -> tuple[bool, int]:
         """Ask for names, all at once, and note what is served.
@@ -402,8 +415,8 @@ class Follower:
         for name, reply in zip(names, replies):
             age = now - self._wanted[name].added_at
             if self._is_served(name, reply):
-                if name not in self.missing or name in self._untried:
-                    self.contact.agreed.append(self._wanted[name].added_at)
+                proves = name not in self.missing or name in self._untried
+                self._in_a_row += proves and name in self._last_ones
                 self._seen(name, age)
             elif reply.outcome is Outcome.AUTHORITATIVE:
                 denied.append((name, age))
@@ -430,9 +443,10 @@ class Follower:
         return self._wanted[name].values <= reply.values
 
     def _seen(self, name: str, age: float) -> None:
+        is_late = self._lag is not None and name in self.missing
         self.missing.pop(name, None)
         known, self.contact.lag = self.contact.lag, min(age, self.contact.lag or age)
-        if known is None:
+        if known is None or is_late:  # other zones that are late often come with it
             for each in self.contact.followers:
                 each.stir()
         if self._lag is not None:
@@ -441,15 +455,13 @@ class Follower:
             self.contact.too_young = 0.0
 
     def _denied(self, name: str, age: float) -> None:
+        self._in_a_row = 0
         if name not in self.missing:
             # It was served by another machine, or has vanished since.
             self.missing = {each: None for each in self._wanted if each in {*self.missing, name}}
             self.is_complete = False
             self.contact.disagrees = True
-            self.contact.agreed.clear()
             self.stir()
-        elif name in self._untried and self.contact.lag is not None and age >= self.contact.lag:
-            self.contact.agreed.clear()
         self.contact.too_young = max(self.contact.too_young, age)
         lag = self._least_lag()
         if lag is not None and age >= lag:
@@ -466,6 +478,10 @@ class Follower:
             self._restraint = min(self._restraint + 1, len(_RESTRAINED) - 1)
         elif not silent:
             self._restraint = max(self._restraint - 1, 0)
+        if not any(reply.outcome in _WITHOUT_THE_ZONE for reply in replies):
+            self._turned_away_since = None
+        elif self._turned_away_since is None:
+            self._turned_away_since = self._clock.now()
         if outcome is Outcome.AUTHORITATIVE:
             self.authoritative_at = self._clock.now()
             self._unanswered_since, self._unanswered_looks = None, 0

@@ -183,8 +183,16 @@ class ZoneWatch:
 
     @property
     def is_blind(self) -> bool:
-        """Whether no name server of the zone has answered with authority so far."""
-        return all(follower.authoritative_at is None for follower in self.followers)
+        """Whether no name server of the zone has answered with authority, of those asked."""
+        return not self._is_heard and not self._is_unasked
+
+    @property
+    def _is_heard(self) -> bool:
+        return any(follower.authoritative_at is not None for follower in self.followers)
+
+    @property
+    def _is_unasked(self) -> bool:
+        return any(follower.is_unasked for follower in self.followers)
 
     @property
     def is_elsewhere(self) -> bool:
@@ -242,9 +250,10 @@ class ZoneWatch:
         return not self._wanted.keys().isdisjoint(names)
 
     def _time_allowed(self) -> float:
-        if not self.is_blind:
+        if self._is_heard:
             return min(self._limits.longest, _HOPELESS if self.is_hopeless else math.inf)
-        return max(self._limits.blind, _FIRST_ANSWER if self.followers else 0.0)
+        until_asked = self._limits.longest if self._is_unasked else 0.0
+        return max(self._limits.blind, _FIRST_ANSWER if self.followers else 0.0, until_asked)
 
     def _is_surely_capped(self) -> bool:
         """Tell whether values are left out that cannot just be late: others come in their turn."""

@@ -43,6 +43,7 @@ class Server:
     :ivar others: values at each name that are not ours
     :ivar for_records: how it answers when it is asked for a record
     :ivar served_at: the seconds from which it serves a name, whenever that was added
+    :ivar machines_for: the machines for some names, where they are others
     :ivar ways_at: the ways by the seconds since the start
     """
 
@@ -58,6 +59,7 @@ class Server:
     is_behind_a_middlebox: bool = False
     for_records: Outcome = Outcome.AUTHORITATIVE
     served_at: dict[str, float] = field(default_factory=dict)
+    machines_for: dict[str, Sequence[Serves]] = field(default_factory=dict)
     ways_at: Callable[[float], Sequence[Way]] | None = None
     by_chance: random.Random | None = None
     #: When each question for a record came.
@@ -77,9 +79,10 @@ class Server:
         ) or any(self.outcome(at / 4) is not Outcome.AUTHORITATIVE for at in range(1000))
 
     def values(self, name: str, ours: frozenset[str], elapsed: float, age: float) -> frozenset[str]:
-        machine = self.machines[len(self.times) % len(self.machines)]
+        machines = self.machines_for.get(name, self.machines)
+        machine = machines[len(self.times) % len(machines)]
         if self.by_chance:
-            machine = self.by_chance.choice(self.machines)
+            machine = self.by_chance.choice(machines)
         is_served = machine(age) and elapsed >= self.served_at.get(name, 0.0)
         there = sorted(self.others | (ours if is_served else frozenset()))
         first = len(self.times) % max(len(there), 1) if self.in_turn else 0

@@ -200,6 +200,20 @@ def test_who_does_not_answer_over_tcp_is_not_asked_so_again(
     assert len(network.asked) == 2
 
 
+def test_that_tcp_is_rejected_says_nothing_of_the_address(
+    clock: Clock, network: Network, contact: Contact
+) -> None:
+    """A firewall in between may let UDP pass."""
+    network.seconds = {TCP: 0.1}
+    network.replies = {TCP: Reply(Outcome.UNREACHABLE)}
+    outcomes = {clock.run(contact.ask(NAME)).outcome for _ in range(4)}
+    assert TCP in {way for _, _, _, way, _ in network.asked}
+    assert outcomes == {Outcome.SILENT}
+    network.seconds, network.replies = {UDP: 0.1}, {UDP: Reply(Outcome.UNREACHABLE)}
+    contact.way = UDP
+    assert clock.run(contact.ask(NAME)).outcome is Outcome.UNREACHABLE
+
+
 def test_at_first_nothing_is_known(contact: Contact) -> None:
     assert (contact.lag, contact.intercepted, contact.probe) == (None, None, None)
     assert not any([contact.disagrees, contact.is_followed, contact.lacks_tcp])

@@ -13,6 +13,7 @@ from certbot_dns_aliyun.propagation.awake import AwakeClock
 from certbot_dns_aliyun.propagation.contact import Contact
 from certbot_dns_aliyun.propagation.follower import Cap, Follower, Wanted
 from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply
+from certbot_dns_aliyun.propagation.sample import Sample
 from certbot_dns_aliyun.propagation.traffic import Traffic
 from tests.unit.fake_time import Clock
 
@@ -254,6 +255,55 @@ def test_the_least_lag_counts_and_the_first_one_stirs_all(clock: Clock) -> None:
     assert some.contact.lag == 2.0
 
 
+def test_who_is_late_and_is_seen_stirs_the_others_once(clock: Clock) -> None:
+    """Zones that are late are often so together."""
+    some, stirred = follower(clock, {A: 3.0, B: 3.0}), []
+    some.contact.followers.append(SimpleNamespace(stir=lambda: stirred.append(clock.now)))
+    some.contact.lag = 2.0
+    some._denied(A, 3.0)
+    for _ in range(2):
+        some._seen(A, 3.1)
+        assert len(stirred) == 1
+
+
+@pytest.mark.parametrize(
+    ("sharing", "eager", "lag", "age", "pause"),
+    [
+        (30, False, 2.0, 2.5, 0.5),
+        (30, False, 2.0, 2.05, 0.1),
+        (30, False, 2.0, 9.0, 3.0),
+        (90, False, 2.0, 9.0, 5.0),
+        (30, True, 2.0, 9.0, 0.1),
+        (1, False, 2.0, 9.0, 0.1),
+        (30, False, None, 9.0, 3.0),
+    ],
+)
+def test_of_zones_at_an_address_each_that_is_late_waits_as_long_again(
+    clock: Clock, sharing: int, eager: bool, lag: float | None, age: float, pause: float
+) -> None:
+    some = follower(clock, {A: age}, is_trusted=True, sharing=sharing)
+    some.contact.lag, some.zone_lag, some._asked_at = lag, 1.0, some._clock.now()
+    some.contact.scout = object()
+    times: list[float] = []
+
+    async def ask(name: str) -> Reply:
+        times.append(clock.now)
+        return answer()
+
+    some.contact.ask = ask  # type: ignore[method-assign,assignment]
+
+    async def follow() -> None:
+        some._stirred = asyncio.Event()  # of this loop, as Python 3.9 wants it
+        some.is_eager = eager
+        following = asyncio.ensure_future(some.run())
+        await asyncio.sleep(pause + 0.05)
+        following.cancel()
+        await asyncio.wait([following])
+
+    clock.run(follow())
+    assert times[1] - times[0] == pytest.approx(pause, abs=0.02)
+
+
 def test_what_was_too_young_is_not_if_something_younger_is_seen(clock: Clock) -> None:
     some = follower(clock, {A: 3.0, B: 2.0})
     some._denied(A, 3.0)
@@ -455,7 +505,9 @@ def sampled(
     some.contact.ask = ask  # type: ignore[method-assign,assignment]
     some._ask = ask_all  # type: ignore[method-assign]
     some.missing.clear()
-    return clock.run(some._sample()), bursts
+    if some not in some.contact.followers:
+        some.contact.followers.append(some)
+    return clock.run(some._take_sample()), bursts
 
 
 @pytest.mark.parametrize(
@@ -485,6 +537,7 @@ def test_how_many_questions_are_a_sample(
 def test_a_sample_is_about_the_record_that_was_added_last(clock: Clock) -> None:
     """Of those that a machine has, which is late, it is the last; or they come in any order."""
     some = follower(clock, {A: 3.1, B: 2.0, C: 2.9})
+    some.contact.followers.append(some)
     asked: list[str] = []
 
     async def ask(name: str) -> Reply:
@@ -493,133 +546,128 @@ def test_a_sample_is_about_the_record_that_was_added_last(clock: Clock) -> None:
 
     some.contact.ask = ask  # type: ignore[method-assign,assignment]
     some.missing.clear()
-    assert not clock.run(some._sample())
+    assert not clock.run(some._take_sample())
     assert (len(asked), A in asked) == (24, False)
     assert asked.count(B) >= 16
     assert asked.count(C) == 24 - asked.count(B)
 
 
 def test_who_asks_until_an_answer_is_good_has_learnt_nothing_from_that(clock: Clock) -> None:
-    """The first answers for a record count, and those after it was seen; in a row."""
+    """The first answers for the last records count, and those after they were seen; in a row."""
     some = follower(clock, {A: 3.1, B: 2.0, C: 1.9})
-    at_a, at_b = clock.now - 3.1, clock.now - 2.0
     good, bad = (lambda name: answer(name[16])), (lambda name: answer())
-    steps = [
-        (A, good, [at_a], 24),
-        (A, good, [at_a, at_a], 24),
-        (B, bad, [at_a, at_a], 24),  # not due: it is younger than what was seen
-        (B, good, [at_a, at_a], 24),
-        (B, good, [at_a, at_a, at_b], 23),
-        (C, bad, [at_a, at_a, at_b], 23),
-        (A, bad, [], 72),
-        (A, good, [], 72),
-        (B, good, [at_b], 71),
-    ]
-    for name, reply, agreed, lacks in steps:
+    steps = [(A, good, 0), (B, bad, 0), (B, good, 0), (B, good, 1), (C, good, 2), (C, good, 3)]
+    steps += [(A, good, 3), (A, bad, 0), (A, good, 0), (B, good, 1)]
+    for name, reply, in_a_row in steps:
 
         async def ask(name: str, reply: Any = reply) -> Reply:
             return reply(name)  # type: ignore[no-any-return]
 
         some.contact.ask = ask  # type: ignore[method-assign,assignment]
         clock.run(some._ask([name]))
-        assert (some.contact.agreed, some._lacks()) == (agreed, lacks)
+        assert some._in_a_row == in_a_row
 
 
-def test_a_first_answer_that_lacks_what_is_due_ends_a_row(clock: Clock) -> None:
-    some, other = follower(clock, {A: 3.0, B: 2.0}), follower(clock, {C: 2.5})
+def test_what_was_good_about_a_zone_says_nothing_of_another(clock: Clock) -> None:
+    """Zones are copied each by itself."""
+    some, other = follower(clock, {A: 3.0}), follower(clock, {B: 3.0})
     other.contact = some.contact
-    some.contact.lag, some.contact.agreed = 2.2, [clock.now]
-    some._denied(B, 2.0)
-    assert some.contact.agreed
-    other._denied(C, 2.5)
-    assert not some.contact.agreed
-    some.contact.agreed = [clock.now]
-    other._untried.clear()
-    other._denied(C, 2.6)
-    assert some.contact.agreed, "a second one may only be late, as its whole zone is"
-
-
-def test_of_zones_at_an_address_the_one_with_the_last_record_asks_for_all(clock: Clock) -> None:
-    first, last, unseen = (follower(clock, {name: age}) for name, age in ((A, 3), (B, 2), (C, 1)))
-    last.contact = unseen.contact = first.contact
-    zones = first.contact.followers
-    zones += [first, last, unseen]
-    began = first._clock.now()
-    first.is_sampling = last.is_sampling = True
-    assert not first._has_its_turn(began)
-    assert not last._has_its_turn(began), "the third one is younger, and may be seen soon"
-    unseen.is_sampling = True
-    assert [zone._has_its_turn(began) for zone in (first, last, unseen)] == [False, False, True]
-    unseen.is_complete, unseen.is_sampling = True, False
-    assert [zone._has_its_turn(began) for zone in (first, last)] == [False, True]
-    unseen.is_complete = False
-    clock.sleep(0.99)
-    assert not last._has_its_turn(began)
-    clock.sleep(0.02)
-    assert last._has_its_turn(began), "it has waited long enough"
-    assert not first._has_its_turn(began)
-
-
-def test_who_has_asked_for_all_lets_the_others_see(clock: Clock) -> None:
-    some, other = follower(clock, {A: 3.0}), follower(clock, {B: 4.0})
     some.contact.followers += [some, other]
-    some.contact.lag = 2.0
-    other.is_sampling = True
-    other._stirred.clear()
-    assert sampled(clock, some)[0] is False
-    assert other._stirred.is_set()
-    assert not some.is_sampling
+    some.contact.lag, other.is_complete, other._in_a_row = 2.0, True, 24
+    assert sampled(clock, some) == (False, [24])
 
 
-def test_who_need_not_ask_lets_nobody_see_anything(clock: Clock) -> None:
-    some, other = follower(clock, {A: 3.0}), follower(clock, {B: 4.0})
-    some.contact.followers += [some, other]
-    some.contact.agreed = [clock.now] * 24
-    other.is_sampling = True
-    other._stirred.clear()
-    assert sampled(clock, some) == (False, [])
-    assert some.is_complete
-    assert not other._stirred.is_set()
-
-
-def test_a_sample_waits_a_second_for_zones_that_have_not_been_seen(clock: Clock) -> None:
-    some, unseen = follower(clock, {A: 3.0}), follower(clock, {B: 2.0})
-    unseen.contact = some.contact
-    some.contact.followers += [some, unseen]
-    times: list[float] = []
+@pytest.mark.parametrize(("zones", "each"), [(1, 24), (2, 12), (5, 5), (24, 1), (30, 1)])
+def test_zones_that_are_seen_together_share_a_sample(clock: Clock, zones: int, each: int) -> None:
+    names = [f"_acme-challenge.{chr(97 + number)}.example.com" for number in range(zones)]
+    some = [follower(clock, {name: 3.0}) for name in names]
+    asked: list[str] = []
 
     async def ask(name: str) -> Reply:
-        times.append(clock.now)
+        asked.append(name)
+        await asyncio.sleep(0.03)
+        return answer(name[16])
+
+    for zone in some:
+        zone.contact = some[0].contact
+        zone.contact.followers.append(zone)
+        zone.missing.clear()
+    some[0].contact.ask = ask  # type: ignore[method-assign,assignment]
+
+    async def sample() -> None:
+        for zone in some:
+            zone._stirred = asyncio.Event()  # of this loop, as Python 3.9 wants it
+        await asyncio.gather(*(zone._take_sample() for zone in some))
+
+    began = clock.now
+    clock.run(sample())
+    assert {name: asked.count(name) for name in names} == dict.fromkeys(names, each)
+    assert all(zone.is_complete and zone.sample is None for zone in some)
+    assert some[0].contact.sample is None
+    assert clock.now - began < 0.05, "nobody waits for anybody"
+
+
+@pytest.mark.parametrize("is_seen_at", [0.5, 1.5])
+def test_a_sample_waits_a_second_for_zones_that_have_not_been_seen(
+    clock: Clock, is_seen_at: float
+) -> None:
+    some, unseen, ended = follower(clock, {A: 3.0}), follower(clock, {B: 2.0}), {}
+    unseen.contact = some.contact
+    some.contact.followers += [some, unseen]
+    times: list[tuple[str, float]] = []
+
+    async def ask(name: str) -> Reply:
+        times.append((name, round(clock.now - began, 2)))
         return answer(name[16])
 
     some.contact.ask = ask  # type: ignore[method-assign,assignment]
     some.missing.clear()
 
-    async def sample() -> bool:
-        some._stirred = asyncio.Event()  # of this loop, as Python 3.9 wants it
-        return await some._sample()
+    async def sample(zone: Follower, seconds: float) -> None:
+        zone._stirred = asyncio.Event()  # of this loop, as Python 3.9 wants it
+        await asyncio.sleep(seconds)
+        assert not await zone._take_sample()
+        ended[zone] = round(clock.now - began, 2)
+
+    async def both() -> None:
+        await asyncio.gather(sample(some, 0.0), sample(unseen, is_seen_at))
 
     began = clock.now
-    assert clock.run(sample()) is False
-    assert len(times) == 24
-    assert {round(at - began, 2) for at in times} == {1.0}
+    clock.run(both())
+    together = is_seen_at < 1.0
+    assert times.count((A, min(is_seen_at, 1.0))) == (12 if together else 24)
+    assert times.count((B, is_seen_at)) == (12 if together else 24)
+    assert ended == {some: min(is_seen_at, 1.0), unseen: is_seen_at}
 
 
-def test_who_is_seen_late_though_it_is_older_lets_the_last_one_see(clock: Clock) -> None:
-    some, last = follower(clock, {A: 3.0}), follower(clock, {B: 2.0})
-    some.contact.followers += [some, last]
+def test_who_follows_no_more_takes_no_part_in_a_sample(clock: Clock) -> None:
+    some, gone = follower(clock, {A: 3.0}), follower(clock, {B: 3.0})
+    gone.contact = some.contact
+    some.contact.sample = gone.sample = Sample(some._clock.now())
+    assert sampled(clock, some) == (False, [24])
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REFUSING, Outcome.NOT_AUTHORITATIVE])
+@pytest.mark.parametrize("lasts", [2.5, 100.0])
+def test_machines_that_have_no_such_zone_get_some_seconds(
+    clock: Clock, outcome: Outcome, lasts: float
+) -> None:
+    some, number = follower(clock, {A: 3.0}), itertools.count()
+    some.contact.followers.append(some)
+    times: list[float] = []
+
+    async def ask(name: str) -> Reply:
+        times.append(clock.now - began)
+        is_bad = next(number) % 2 and clock.now - began < lasts
+        return Reply(outcome) if is_bad else answer(name[16])
+
+    some.contact.ask = ask  # type: ignore[method-assign,assignment]
     some.missing.clear()
-    last.is_sampling = True
-    last._stirred.clear()
-
-    async def wait() -> None:
-        some._stirred = asyncio.Event()  # of this loop, as Python 3.9 wants it
-        await asyncio.wait_for(some._sample(), 0.5)
-
-    with pytest.raises(asyncio.TimeoutError):
-        clock.run(wait())
-    assert last._stirred.is_set()
-    assert not some.is_sampling
+    began = clock.now
+    assert not clock.run(some._take_sample())
+    assert some.is_complete
+    assert clock.now - began == pytest.approx(4.0 if lasts < 3 else 8.0, abs=0.3)
+    assert len(times) <= 100
 
 
 def test_an_address_has_the_name_that_its_zone_gives_it(clock: Clock) -> None:
@@ -633,7 +681,7 @@ def test_a_sample_ends_with_the_first_answer_that_lacks_a_value(clock: Clock) ->
     assert sampled(clock, some, denied=24) == (True, [24])
     assert not some.is_complete
     assert list(some.missing) == [A]
-    assert some.contact.agreed == []
+    assert some.sample is None
 
 
 @pytest.mark.parametrize(("lost", "bursts"), [(12, [24, 12]), (31, [24, 6, 1, 1, 2, 4, 8, 9])])

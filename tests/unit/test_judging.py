@@ -64,6 +64,21 @@ def test_who_has_heard_nothing_with_authority_is_blind(clock: Clock) -> None:
     assert not zone.is_blind
 
 
+@pytest.mark.parametrize(("longest", "seconds"), [(600.0, 600.0), (3.0, 30.0)])
+def test_who_waits_for_its_turn_to_be_asked_is_not_blind(
+    clock: Clock, longest: float, seconds: float
+) -> None:
+    """Other zones at the same address have had answers."""
+    zone, (one, two) = judged(clock, *ALIDNS, limits=Limits(longest, 30.0, 60.0))
+    assert (zone.is_blind, zone._time_allowed()) == (True, 30.0)
+    one.contact._answered_at = clock.now
+    assert (zone.is_blind, zone._time_allowed()) == (False, seconds)
+    know(one, Outcome.SILENT, ONE, TWO)
+    assert (zone.is_blind, zone._time_allowed()) == (True, 30.0)
+    know(two, YES, ONE, TWO)
+    assert (zone.is_blind, zone._time_allowed()) == (False, longest)
+
+
 def test_what_no_address_serves_is_unserved(clock: Clock) -> None:
     zone, (one, two) = judged(clock, *ALIDNS)
     assert zone.unserved == {ONE, TWO}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from collections.abc import Coroutine
@@ -15,11 +16,12 @@ from certbot_dns_aliyun.propagation.question import NameServer, Outcome
 from certbot_dns_aliyun.propagation.watch import Limits
 from certbot_dns_aliyun.propagation.wire import Way
 from certbot_dns_aliyun.propagation.words import progress_line
-from tests.unit.fake_servers import Server, Servers, after, between
+from tests.unit.fake_servers import Server, Servers, Serves, after, between
 from tests.unit.fake_time import START, Clock
 from tests.unit.watching import ZoneWatch, a_watch, nothing_else, watching
 
 LIMITS = Limits(longest=600, blind=30, others=60)
+YES, SILENT = Outcome.AUTHORITATIVE, Outcome.SILENT
 LAGS = (1.0, 2.0)
 #: Records are added one after the other; Alidns takes some fifty a second.
 APART = 0.02
@@ -120,7 +122,7 @@ def most_in_a_second(times: list[float]) -> int:
 
 
 def zones_at_the_same(
-    servers: list[Server], clock: Clock, names: int, each: int
+    servers: list[Server], clock: Clock, names: int, each: int, limits: Limits = LIMITS
 ) -> tuple[list[ZoneWatch], Servers, dict[ZoneWatch, float]]:
     """Zones with some of the names each, at the same servers; and when their watches ended."""
     at = {f"192.0.2.{i + 1}": server for i, server in enumerate(servers)}
@@ -132,7 +134,7 @@ def zones_at_the_same(
         a_watch(
             named,
             {name: wanted[name] for name in list(wanted)[first : first + each]},
-            LIMITS,
+            limits,
             added_at,
             contacts=contacts,
             sharing=dict.fromkeys(at, names // each),
@@ -189,6 +191,71 @@ def test_a_machine_that_is_late_is_hardly_ever_missed(
             zones_at_the_same(servers, clock, names, each)
         missed += clock.elapsed < 6.0 + (names - 1) * APART
     assert missed <= 1
+
+
+@pytest.mark.parametrize(
+    ("machines", "late"),
+    [([after(10.0), after(13.0)], 13.0), ([after(1.0), after(5.0)], 5.0)],
+    ids=["after_all_others", "one_machine"],
+)
+@pytest.mark.parametrize(("zones", "addresses"), [(2, 1), (2, 2), (10, 2), (10, 4)])
+def test_what_is_served_of_other_zones_says_nothing_of_one(
+    machines: list[Serves], late: float, zones: int, addresses: int
+) -> None:
+    """Each zone is copied by itself."""
+    missed = 0
+    for seed in range(10):
+        random.seed(seed)
+        by_chance, clock = random.Random(seed), Clock()
+        servers = [
+            Server([after(1.0)] * 2, by_chance=by_chance, machines_for={name_of(0): machines})
+            for _ in range(addresses)
+        ]
+        with clock.in_place():
+            (first, *_), _, ended = zones_at_the_same(servers, clock, zones, 1)
+        assert first.served_since
+        missed += ended[first] < late
+    assert missed <= 2
+
+
+def test_who_falls_silent_when_all_was_seen_holds_up_no_zone_longer_than_one(clock: Clock) -> None:
+    """As name servers do that limit their rate."""
+    dies = Server([after(1.0)], outcome=lambda elapsed: SILENT if elapsed > 1.3 else YES)
+    zones, _, _ = zones_at_the_same([Server([after(1.0)]), dies], clock, 20, 1)
+    assert all(zone.served_since for zone in zones)
+    assert clock.elapsed < 13
+
+
+@pytest.mark.parametrize("blind", [5, 30])
+def test_a_zone_that_nobody_was_asked_for_yet_is_not_blind(clock: Clock, blind: int) -> None:
+    """As long as one zone asks for all that share an address."""
+    limits = Limits(longest=600, blind=blind, others=60)
+    servers = [Server([after(9.0)]) for _ in range(2)]
+    zones, _, _ = zones_at_the_same(servers, clock, 30, 1, limits)
+    assert all(zone.served_since for zone in zones)
+
+
+def test_zones_that_are_late_are_asked_for_less_and_less_often(clock: Clock) -> None:
+    """One of them may have been there before, and show how soon a record can be served."""
+    servers = [Server([after(30.0)], machines_for={name_of(0): [after(0.0)]}) for _ in range(4)]
+    zones, fake, _ = zones_at_the_same(servers, clock, 30, 1)
+    assert all(zone.served_since for zone in zones)
+    assert 30.0 < clock.elapsed < 32.5
+    assert fake.questions < 2500
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REFUSING, Outcome.NOT_AUTHORITATIVE])
+def test_machines_that_do_not_have_the_zone_yet_are_waited_for_some_seconds(
+    clock: Clock, outcome: Outcome
+) -> None:
+    number = itertools.count()
+    server = Server(
+        [after(1.0)],
+        outcome=lambda elapsed: outcome if elapsed < 5.0 and next(number) % 2 else YES,
+    )
+    zone, _ = watch(clock, [server])
+    assert zone.served_since
+    assert 5.0 <= clock.elapsed < 8.0
 
 
 def test_a_zone_that_no_address_serves_holds_up_no_other_at_the_same(clock: Clock) -> None:

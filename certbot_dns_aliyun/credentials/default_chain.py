@@ -30,6 +30,9 @@ _OIDC = (
     "ALIBABA_CLOUD_OIDC_TOKEN_FILE",
 )
 
+#: Where the one link comes from that is tried though nothing is set for it.
+_NOT_SET = "its metadata service"
+
 
 def find() -> KeySource:
     """Give the first link of the chain that has an access key.
@@ -45,8 +48,11 @@ def find() -> KeySource:
         try:
             _try(link)
         except library.NotInstalledError as error:
-            tried.append(f"{link.origin}: not without the extra packages")
-            install = f" {error}"
+            if _NOT_SET in link.origin:
+                tried.append(f"{link.origin}: on one, install certbot-dns-aliyun[credentials]")
+            else:
+                tried.append(f"{link.origin}: not without the extra packages")
+                install = f" {error}"
             continue
         except (AlidnsError, errors.PluginError) as error:
             logger.debug("%s: %s", link.origin, error)
@@ -114,7 +120,9 @@ def _links() -> Iterator[KeySource | str]:
     )
 
     if environment("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "").lower() != "true":
-        yield kinds.ecs_source(environment("ALIBABA_CLOUD_ECS_METADATA"), "its metadata service")
+        role = environment("ALIBABA_CLOUD_ECS_METADATA")
+        where = "the variable ALIBABA_CLOUD_ECS_METADATA" if role else _NOT_SET
+        yield kinds.ecs_source(role, where)
 
     uri = environment("ALIBABA_CLOUD_CREDENTIALS_URI")
     if uri:

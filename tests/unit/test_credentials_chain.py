@@ -50,12 +50,25 @@ def test_a_key_of_the_environment_needs_no_library(monkeypatch: pytest.MonkeyPat
     assert key.security_token == "CAISExample"
 
 
-def test_without_the_library_its_command_is_told_once() -> None:
+def test_without_the_library_and_with_nothing_set_a_file_is_the_next_step() -> None:
     with fake_library.missing(), pytest.raises(errors.PluginError) as caught:
         default_chain.find()
     sentence = str(caught.value)
+    assert "give a credentials file" in sentence
     assert "no variables ALIBABA_CLOUD_ACCESS_KEY_ID" in sentence
-    assert "the ECS instance (its metadata service): not without the extra packages" in sentence
+    assert "on one, install certbot-dns-aliyun[credentials]" in sentence
+    assert "pip install" not in sentence
+
+
+@pytest.mark.parametrize("name", ["ECS_METADATA", "CREDENTIALS_URI"])
+def test_without_the_library_its_command_is_told_once_to_who_has_set_a_link(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(f"ALIBABA_CLOUD_{name}", "http://localhost/")
+    with fake_library.missing(), pytest.raises(errors.PluginError) as caught:
+        default_chain.find()
+    sentence = str(caught.value)
+    assert f"(the variable ALIBABA_CLOUD_{name}): not without the extra packages" in sentence
     assert sentence.count("pip install") == 1
 
 

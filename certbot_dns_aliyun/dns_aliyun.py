@@ -158,9 +158,10 @@ class Authenticator(dns_common.DNSAuthenticator):
             try:
                 self._settings = settings.without_file()
                 return
-            except errors.PluginError:
+            except errors.PluginError as error:
                 if self.config.noninteractive_mode:
                     raise
+                logger.warning("%s", error)
         self._configure_file(
             "credentials", "Alibaba Cloud credentials INI file", self._load_settings
         )

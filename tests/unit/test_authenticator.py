@@ -16,6 +16,7 @@ from certbot import errors
 from certbot.plugins import dns_test_common
 
 from certbot_dns_aliyun import run as run_module
+from certbot_dns_aliyun.credentials import settings
 from certbot_dns_aliyun.dns_aliyun import Authenticator
 from tests.unit.fake_api import KEY_ID, SECRET
 
@@ -242,6 +243,25 @@ def test_credentials_that_others_may_read_are_warned_of_once(
     Path(config.dns_aliyun_credentials).chmod(0o644)
     Authenticator(config, "dns-aliyun").perform([ACHALL])
     assert len([r for r in caplog.records if "Unsafe permissions" in r.getMessage()]) == 1
+
+
+def test_who_is_asked_for_a_file_is_told_before_why_there_are_no_credentials_without_one(
+    config: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, config.dns_aliyun_credentials = config.dns_aliyun_credentials, None
+    config.noninteractive_mode = False
+
+    def find() -> None:
+        raise errors.PluginError("None were found.")
+
+    def answer(*args: Any) -> str:
+        assert "None were found." in caplog.text
+        return str(path)
+
+    monkeypatch.setattr(settings, "without_file", find)
+    monkeypatch.setattr(Authenticator, "_prompt_for_file", answer)
+    Authenticator(config, "dns-aliyun").perform([ACHALL])
+    assert [r.levelname for r in caplog.records if "None were" in r.getMessage()] == ["WARNING"]
 
 
 def test_bad_credentials_leave_nothing_to_clean_up(config: SimpleNamespace) -> None:

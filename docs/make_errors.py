@@ -257,6 +257,9 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         "places are searched where Alibaba Cloud's own tools look. In parentheses stands what was "
         "tried. Under cron and systemd the environment and the home folder are not those of your "
         "shell.",
+        ("are used instead",): "A warning: the key may be of another account than the one that was "
+        "meant. Set all variables of that kind, or none. Alibaba Cloud's own tools pass them over, "
+        "too.",
         ("Using the credentials of", "The access key comes from"): "No error; ``certbot -v`` tells "
         "it.",
     },

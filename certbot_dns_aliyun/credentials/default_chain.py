@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 _ATTEMPTS = 3
 _PAUSE = 1.0
 
+_KEY = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET")
 _OIDC = (
     "ALIBABA_CLOUD_ROLE_ARN",
     "ALIBABA_CLOUD_OIDC_PROVIDER_ARN",
@@ -32,6 +33,10 @@ _OIDC = (
 
 #: Where the one link comes from that is tried though nothing is set for it.
 _NOT_SET = "its metadata service"
+
+
+class _Unusable(str):
+    """What is set for a link and gives no key, so that those of another account may be used."""
 
 
 def find() -> KeySource:
@@ -56,8 +61,12 @@ def find() -> KeySource:
             continue
         except (AlidnsError, errors.PluginError) as error:
             logger.debug("%s: %s", link.origin, error)
-            tried.append(f"{link.origin}: {_why(error)}")
+            why = _why(error)
+            tried.append(why if link.origin in why else f"{link.origin}: {why}")
             continue
+        for each in tried:
+            if isinstance(each, _Unusable):
+                logger.warning("%s; the credentials of %s are used instead.", each, link.origin)
         logger.info("Using the credentials of %s", link.origin)
         return link
     raise errors.PluginError(
@@ -88,27 +97,26 @@ def _why(error: Exception) -> str:
 def _links() -> Iterator[KeySource | str]:
     """Give the links of the chain; for one that is not there, what was looked for."""
     environment = os.environ.get
-    key_id = environment("ALIBABA_CLOUD_ACCESS_KEY_ID")
-    secret = environment("ALIBABA_CLOUD_ACCESS_KEY_SECRET")
+    key_id, secret = map(environment, _KEY)
     if key_id and secret:
         key = AccessKey(key_id, secret, environment("ALIBABA_CLOUD_SECURITY_TOKEN", ""))
         if not key.is_sound():
-            yield (
-                "the variables ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET or "
-                "ALIBABA_CLOUD_SECURITY_TOKEN hold a blank or a character that no key has"
+            yield _Unusable(
+                "ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET or "
+                "ALIBABA_CLOUD_SECURITY_TOKEN holds a blank or a character that no key has"
             )
         else:
             yield KeySource(key, "the variables ALIBABA_CLOUD_ACCESS_KEY_ID and _SECRET")
     else:
-        yield "no variables ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET"
+        yield _not_all(_KEY)
 
-    if all(environment(name) for name in _OIDC):
+    if all(map(environment, _OIDC)):
         yield library.LibrarySource(
             lambda: library.providers().OIDCRoleArnCredentialsProvider(),
             f"OIDC (the variables {', '.join(_OIDC)})",
         )
     else:
-        yield f"no variables {', '.join(_OIDC)}"
+        yield _not_all(_OIDC)
 
     if environment("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "").lower() != "true":
         yield _of_file(
@@ -129,6 +137,16 @@ def _links() -> Iterator[KeySource | str]:
         yield kinds.uri_source(uri, "the variable ALIBABA_CLOUD_CREDENTIALS_URI")
     else:
         yield "no variable ALIBABA_CLOUD_CREDENTIALS_URI"
+
+
+def _not_all(names: tuple[str, ...]) -> str:
+    """Say which of the variables are not set, and which are, of those that go together."""
+    given = [name for name in names if os.environ.get(name)]
+    if not given:
+        return f"no variables {' and '.join(names)}"
+    lacking = [name for name in names if name not in given]
+    are = ["is" if len(some) == 1 else "are" for some in (given, lacking)]
+    return _Unusable(f"{' and '.join(given)} {are[0]} set, {' and '.join(lacking)} {are[1]} not")
 
 
 def _of_file(path: str, maker: Callable[[str], Callable[[], Any]]) -> KeySource | str:

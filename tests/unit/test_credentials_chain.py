@@ -72,6 +72,59 @@ def test_without_the_library_its_command_is_told_once_to_who_has_set_a_link(
     assert sentence.count("pip install") == 1
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"ACCESS_KEY_ID": "LTAI5tExample"},
+            "ALIBABA_CLOUD_ACCESS_KEY_ID is set, ALIBABA_CLOUD_ACCESS_KEY_SECRET is not",
+        ),
+        (
+            {"ACCESS_KEY_ID": "", "ACCESS_KEY_SECRET": "ExampleSecret"},
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET is set, ALIBABA_CLOUD_ACCESS_KEY_ID is not",
+        ),
+        (
+            {"ACCESS_KEY_ID": "LTAI5tExample", "ACCESS_KEY_SECRET": "Example Secret"},
+            "ALIBABA_CLOUD_SECURITY_TOKEN holds a blank or a character that no key has",
+        ),
+        (
+            {"ROLE_ARN": "acs:ram::1:role/certbot"},
+            "ALIBABA_CLOUD_ROLE_ARN is set, "
+            "ALIBABA_CLOUD_OIDC_PROVIDER_ARN and ALIBABA_CLOUD_OIDC_TOKEN_FILE are not",
+        ),
+    ],
+)
+def test_variables_that_make_no_key_are_told_before_others_take_their_place(
+    on_ecs: Provider,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    given: dict[str, str],
+    said: str,
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(f"ALIBABA_CLOUD_{name}", value)
+    assert default_chain.find().origin == "the role of the ECS instance"
+    (warning,) = (r.getMessage() for r in caplog.records if r.levelname == "WARNING")
+    assert warning.endswith(
+        f"{said}; the credentials of the role of the ECS instance are used instead."
+    )
+    assert "Secret " not in caplog.text
+    caplog.clear()
+    on_ecs.instead = [AlidnsError(NotCalled.NOT_ON_ECS)]
+    with pytest.raises(errors.PluginError) as caught:
+        default_chain.find()
+    assert said in str(caught.value)
+    assert not caplog.records
+
+
+def test_where_a_key_did_not_come_from_is_said_once(on_ecs: Provider) -> None:
+    on_ecs.instead = [AlidnsError(NotCalled.NO_CREDENTIALS, detail="HTTP status 404")]
+    with pytest.raises(errors.PluginError) as caught:
+        default_chain.find()
+    assert str(caught.value).count("the role of the ECS instance") == 1
+    assert "the role of the ECS instance gives no access key (HTTP status 404)" in str(caught.value)
+
+
 def test_a_moments_trouble_does_not_break_the_chain(on_ecs: Provider) -> None:
     on_ecs.instead = [AlidnsError(NotCalled.CREDENTIALS_NOT_YET), AlidnsError(Lost.NO_REPLY)]
     assert default_chain.find().get().key_id

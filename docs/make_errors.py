@@ -225,6 +225,8 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         "``dns_aliyun_secret_key``.",
         ("holds a blank", "invisible character"): "Most often something was copied along with the "
         "key. The value is not shown, since it may be the secret.",
+        ("swap the two values",): "The two were pasted in the wrong order. Nothing was sent: an id "
+        "goes over the wire as it is, and the secret must not.",
         ("must be a host name",): "Leave the key out, unless you reach the API by another host.",
         ("must be between 900",): "STS allows a quarter of an hour to twelve hours, and no more "
         "than the role itself does.",

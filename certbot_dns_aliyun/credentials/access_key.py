@@ -20,6 +20,10 @@ class AccessKey:
         """Tell whether a call can carry each part; another program may have given anything."""
         return all(map(is_key_text, (self.key_id, self.secret, self.security_token)))
 
+    def is_swapped(self) -> bool:
+        """Tell whether the id stands where the secret belongs; the secret must not be sent then."""
+        return self.secret.startswith("LTAI") and not self.key_id.startswith(("LTAI", "STS."))
+
 
 def is_key_text(text: object) -> bool:
     """Tell whether something may be part of an access key: text that a call can carry."""

@@ -105,6 +105,8 @@ def _links() -> Iterator[KeySource | str]:
                 "ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET or "
                 "ALIBABA_CLOUD_SECURITY_TOKEN holds a blank or a character that no key has"
             )
+        elif key.is_swapped():
+            yield _Unusable(f"{_KEY[1]} holds an id, which begins with LTAI; {_KEY[0]} does not")
         else:
             yield KeySource(key, "the variables ALIBABA_CLOUD_ACCESS_KEY_ID and _SECRET")
     else:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from certbot import errors
 
 from certbot_dns_aliyun.credentials import default_chain, ini_file, kinds, likeness
-from certbot_dns_aliyun.credentials.access_key import KeySource, is_key_text
+from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource, is_key_text
 from certbot_dns_aliyun.credentials.kinds import PREFIX
 from certbot_dns_aliyun.names import is_domain, is_within, to_ascii
 
@@ -220,6 +220,12 @@ def _settings(path: str, where: str, section: ini_file.Section) -> dict[str, str
                 f"{PREFIX}{name} in {where} holds a blank or a character that no Alibaba Cloud key "
                 "has; copy it anew."
             )
+    pair = AccessKey(settings.get("access_key", "LTAI"), settings.get("access_key_secret", ""))
+    if pair.is_swapped():
+        raise errors.PluginError(
+            f"{PREFIX}access_key_secret in {where} is an id, which begins with LTAI, and "
+            f"{PREFIX}access_key is not; swap the two values."
+        )
     _check_forms(where, settings)
     seconds = settings.get("role_duration_seconds", "3600")
     if not re.fullmatch("[0-9]{1,5}", seconds) or not 900 <= int(seconds) <= 43200:

@@ -88,6 +88,11 @@ def test_without_the_library_its_command_is_told_once_to_who_has_set_a_link(
             "ALIBABA_CLOUD_SECURITY_TOKEN holds a blank or a character that no key has",
         ),
         (
+            {"ACCESS_KEY_ID": "ExampleSecret", "ACCESS_KEY_SECRET": "LTAI5tExample"},
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET holds an id, which begins with LTAI; "
+            "ALIBABA_CLOUD_ACCESS_KEY_ID does not",
+        ),
+        (
             {"ROLE_ARN": "acs:ram::1:role/certbot"},
             "ALIBABA_CLOUD_ROLE_ARN is set, "
             "ALIBABA_CLOUD_OIDC_PROVIDER_ARN and ALIBABA_CLOUD_OIDC_TOKEN_FILE are not",

@@ -57,6 +57,17 @@ def test_both_names_may_stand_if_they_agree(path: Path) -> None:
     assert key_in(path, doubled) == AccessKey(KEY_ID, SECRET)
 
 
+def test_an_id_and_a_secret_in_each_others_place_are_refused_before_one_is_sent(path: Path) -> None:
+    text = f"dns_aliyun_access_key = {SECRET}\ndns_aliyun_access_key_secret = {KEY_ID}\n"
+    assert "dns_aliyun_access_key is not; swap the two values." in refusal(path, text)
+
+
+@pytest.mark.parametrize("key_id", ["LTAI5tExample", "STS.NExample"])
+def test_a_secret_may_begin_like_an_id(path: Path, key_id: str) -> None:
+    text = BOTH.replace(KEY_ID, key_id).replace(SECRET, f"LTAI{SECRET}")
+    assert key_in(path, text) == AccessKey(key_id, f"LTAI{SECRET}")
+
+
 def test_two_names_that_disagree_are_both_named(path: Path) -> None:
     sentence = refusal(path, BOTH + "dns_aliyun_access_key_id = LTAIother")
     assert "dns_aliyun_access_key and dns_aliyun_access_key_id" in sentence

@@ -223,8 +223,13 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         ("contradict each other",): "``dns_aliyun_access_key`` and ``dns_aliyun_access_key_id`` "
         "are two names for one thing, and so are ``dns_aliyun_access_key_secret`` and "
         "``dns_aliyun_secret_key``.",
-        ("holds a blank", "invisible character"): "Most often something was copied along with the "
-        "key. The value is not shown, since it may be the secret.",
+        (
+            "holds a blank",
+            "holds the character",
+            "invisible character",
+        ): "Most often something was copied along with the key: quotation marks of a text editor, "
+        "a comment. The character is named by its number in Unicode. The value is not shown, since "
+        "it may be the secret.",
         ("swap the two values",): "The two were pasted in the wrong order. Nothing was sent: an id "
         "goes over the wire as it is, and the secret must not.",
         ("must be a host name",): "Leave the key out, unless you reach the API by another host.",
@@ -586,6 +591,8 @@ FILLED_IN = {
     "len(zone.stale)": "<number>",
     "type(error).__name__": "<fault>",
     "_install_command()": "<command>",
+    "hidden": "<character>",
+    "_code_point(odd[0])": "<character>",
 }
 
 _SAYING = (

@@ -95,7 +95,9 @@ def read(path: str) -> list[Section]:
                 raw = raw.rstrip()
             sections[-1].settings[key] = _setting(number, raw)
         else:
-            raise malformed(path, number, "is not of the form key = value")
+            is_wide = "\N{FULLWIDTH EQUALS SIGN}" in line
+            wide = "has a full-width equals sign (U+FF1D) in place of ="
+            raise malformed(path, number, wide if is_wide else "is not of the form key = value")
     return sections
 
 

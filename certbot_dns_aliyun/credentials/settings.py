@@ -202,9 +202,10 @@ def _settings(path: str, where: str, section: ini_file.Section) -> dict[str, str
             continue
         if not value and name not in kinds.MAY_BE_EMPTY:
             raise errors.PluginError(f"{key} is empty in {where}; give it a value or remove it.")
-        if not value.isprintable():
+        hidden = _hidden(value)
+        if hidden:
             raise errors.PluginError(
-                f"{key} in {where} holds an invisible character; type it anew."
+                f"{key} in {where} holds an invisible character ({hidden}); type it anew."
             )
         name = kinds.ALIASES.get(name, name)
         if settings.get(name, value) != value:
@@ -215,10 +216,16 @@ def _settings(path: str, where: str, section: ini_file.Section) -> dict[str, str
             )
         settings[name] = value
     for name in ("access_key", "access_key_secret", "security_token"):
-        if not is_key_text(settings.get(name, "-")):
+        odd = [each for each in settings.get(name, "") if not is_key_text(each)]
+        if " " in odd:
             raise errors.PluginError(
-                f"{PREFIX}{name} in {where} holds a blank or a character that no Alibaba Cloud key "
-                "has; copy it anew."
+                f"{PREFIX}{name} in {where} holds a blank, which no Alibaba Cloud key has; copy it "
+                "anew, and begin a comment behind it with #."
+            )
+        if odd:
+            raise errors.PluginError(
+                f"{PREFIX}{name} in {where} holds the character {_code_point(odd[0])}, which no "
+                "Alibaba Cloud key has; copy it anew."
             )
     pair = AccessKey(settings.get("access_key", "LTAI"), settings.get("access_key_secret", ""))
     if pair.is_swapped():
@@ -239,11 +246,18 @@ def _settings(path: str, where: str, section: ini_file.Section) -> dict[str, str
 
 def _check_visible(path: str, line: int, key: str) -> None:
     """Refuse a key of ours that has a character in it which nobody sees."""
-    hidden = [character for character in key if not character.isprintable()]
+    hidden = _hidden(key)
     if hidden and "".join(c for c in key if c.isprintable()) in _KNOWN:
-        raise ini_file.malformed(
-            path, line, f"has an invisible character in its key (U+{ord(hidden[0]):04X})"
-        )
+        raise ini_file.malformed(path, line, f"has an invisible character in its key ({hidden})")
+
+
+def _hidden(text: str) -> str:
+    """Name the first character that nobody sees; give nothing if all can be seen."""
+    return next((_code_point(each) for each in text if not each.isprintable()), "")
+
+
+def _code_point(character: str) -> str:
+    return f"U+{ord(character):04X}"
 
 
 def _check_forms(where: str, settings: dict[str, str]) -> None:

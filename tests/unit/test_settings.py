@@ -224,7 +224,7 @@ MISTAKES = {
     "colons": (f"dns_aliyun_access_key: {KEY_ID}", "Line 1 of the credentials file {path} is not"),
     "full-width equals sign": (
         f"dns_aliyun_access_key \uff1d {KEY_ID}",
-        "Line 1 of the credentials",
+        "Line 1 of the credentials file {path} has a full-width equals sign (U+FF1D) in place of =",
     ),
     "JSON": (f'{{"AccessKeyId": "{KEY_ID}"}}', "Line 1 of the credentials file {path} is not"),
     "the console's CSV": (f"AccessKey ID,AccessKey Secret\n{KEY_ID},{SECRET}", "Line 1 of the"),
@@ -248,7 +248,15 @@ MISTAKES = {
     ),
     "curly quotes": (
         f"dns_aliyun_access_key = “{KEY_ID}”",
-        "a character that no Alibaba Cloud key",
+        "dns_aliyun_access_key in {path} holds the character U+201C, which no Alibaba Cloud key",
+    ),
+    "a comment that is none": (
+        f"{BOTH.strip()} ; of RAM",
+        "holds a blank, which no Alibaba Cloud key has; copy it anew, and begin a comment",
+    ),
+    "a zero-width space behind a key": (
+        f"{BOTH.strip()}\u200b",
+        "dns_aliyun_access_key_secret in {path} holds an invisible character (U+200B); type it",
     ),
     "another plugin's file": (
         "dns_cloudflare_api_token = x\naws_access_key_id = y\n",

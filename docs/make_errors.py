@@ -581,6 +581,7 @@ FILLED_IN = {
     "first": "<names>",
     "more": "",
     "place.unread": "<reason>",
+    "elsewhere": "",
     "_names(watch)": "<name servers>",
     "self.chain[0]": "<name>",
     "candidates[0]": "<zone>",

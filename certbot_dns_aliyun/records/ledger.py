@@ -486,13 +486,19 @@ def _cannot_add(place: Place, refusals: list[AlidnsError]) -> errors.PluginError
         zones = ", ".join(error.zone for error in refusals)
         telling = telling.with_(zone=f"ZONE, where ZONE is the one of {zones} that is hosted")
     led = f" (a CNAME leads there: {' -> '.join(place.chain)})" if place.is_led else ""
-    if place.unread and telling.verdict in _OF_ANOTHER_PLACE:
-        # The record may belong into another zone, of which the refusal then says nothing.
+    # The record may belong into another zone, of which the refusal then says nothing.
+    is_unread = place.unread and telling.verdict in _OF_ANOTHER_PLACE
+    unread = (
+        f"whether a CNAME record stands at {place.name} is not known, as {place.unread}; check "
+        "that this machine reaches name servers on port 53 and has a resolver that works, and run "
+        "Certbot again"
+    )
+    if is_unread and telling.code is not NotCalled.NO_ACCOUNT:
+        is_here = telling.verdict is not Verdict.NOT_HERE
+        elsewhere = "" if is_here else "; the zone may be in another account than that of the key"
         return OneNameError(
             f"The TXT record {place.name} could not be added{led}: no zone took it"
-            f"{telling.details}, and whether a CNAME record stands at {place.name} is not known, "
-            f"as {place.unread}; check that this machine reaches name servers on port 53 and has a "
-            "resolver that works, and run Certbot again."
+            f"{telling.details}{elsewhere}, and {unread}."
         )
     names = ", ".join(sorted({server.name for server in place.servers}))
     zone = f" to the zone {place.zone}, where public DNS has it (at {names})"
@@ -505,4 +511,4 @@ def _cannot_add(place: Place, refusals: list[AlidnsError]) -> errors.PluginError
         else ""
     )
     kind = OneNameError if telling.is_about_one_name else errors.PluginError
-    return kind(sentence(what, telling) + by_hand)
+    return kind(sentence(what, telling) + by_hand + (f" But {unread}." if is_unread else ""))

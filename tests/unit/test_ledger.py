@@ -459,7 +459,21 @@ def test_a_refusal_at_a_place_that_was_never_read_says_that_and_why(
     assert code in sentence
     assert "request id" in sentence
     assert "port 53" in sentence
-    assert not [word for word in MISLEADING if word in sentence.replace(code, "")]
+    account = "; the zone may be in another account than that of the key, and whether"
+    assert (account in sentence) == (code == "InvalidDomainName.NoExist")
+    told = sentence.replace(code, "").replace(account, "")
+    assert not [word for word in MISLEADING if word in told]
+
+
+def test_a_zone_without_credentials_is_told_before_a_place_that_was_never_read(
+    api: FakeApi, tmp_path: Path
+) -> None:
+    place = Place(NAME, "example.com", (), (NAME,), unread=UNREAD)
+    account = dataclasses.replace(settings().accounts[0], zone="example.org")
+    said = refusal(Ledger(Clients(Settings([account])), lambda name: [place], str(tmp_path)))
+    assert "could not be added: the credentials file has no credentials for the zone" in said
+    assert f"But whether a CNAME record stands at {NAME} is not known, as {UNREAD}; check" in said
+    assert not api.calls
 
 
 def test_other_refusals_at_a_place_that_was_never_read_keep_their_words(

@@ -439,6 +439,7 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
             "was added to the zone",
             "was removed again",
             "stands in the way",
+            "but not all was checked",
             "record belongs at",
             "CAA lets the CA",
             "on the way has broken",
@@ -474,8 +475,11 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         (
             "Not all name servers serve it",
         ): "A warning of ``check``: a run would go on, and the CA may ask one of those servers.",
-        ("CAA records are not known", "name CAs, and whether this one"): "A warning of ``check``: "
-        "the CA may see more than this machine.",
+        (
+            "CAA records are not known",
+            "The DNSSEC is not known",
+            "name CAs, and whether this one",
+        ): "A warning of ``check``: the CA may see more than this machine.",
         (
             "cannot be told: <why>",
             "Name it with --zone",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Sequence
 
@@ -11,7 +12,7 @@ from certbot_dns_aliyun.commands.findings import Findings, Result
 from certbot_dns_aliyun.commands.looks import Name
 from certbot_dns_aliyun.diagnosis import words
 from certbot_dns_aliyun.diagnosis.caa import CaaSet, names_an_account, objection, relevant
-from certbot_dns_aliyun.diagnosis.dnssec import Broken, find_broken
+from certbot_dns_aliyun.diagnosis.dnssec import find_broken
 from certbot_dns_aliyun.propagation.discovery import Discovery
 from certbot_dns_aliyun.propagation.inquiry import UnreadError, first_useful
 from certbot_dns_aliyun.propagation.public_dns import PublicDns
@@ -88,15 +89,13 @@ def check_dnssec(name: Name, dns: PublicDns, findings: Findings) -> None:
     chain = name.place.chain if name.place else ()
     result, text = Result.OK, "No zone on the way has broken DNSSEC."
     for link in (name.validation_name.partition(".")[2], *chain):
-        broken = _find_broken(dns, link)
+        try:
+            broken = dns.inquire(functools.partial(find_broken, name=link), _LOOK)
+        except TimeoutError:
+            result = Result.WARNING
+            text = "The DNSSEC is not known: the resolver of this machine does not tell it."
+            continue
         if broken:
             result, text = Result.PROBLEM, words.dnssec_broken(broken)
             break
     findings.add(name.shown, "DNSSEC", result, text, since)
-
-
-def _find_broken(dns: PublicDns, name: str) -> Broken | None:
-    try:
-        return dns.inquire(lambda discovery: find_broken(discovery, name), _LOOK)
-    except TimeoutError:
-        return None

@@ -122,14 +122,17 @@ class Report:
                 ],
             }
             print(json.dumps(report, indent=2))
-        elif first is None:
-            self._print("Nothing stands in the way.")
+            return
+        well = "Nothing stands in the way."
+        if any(self._of([Result.SKIPPED])):
+            well = "No problem was found, but not all was checked."
+        lineage = f"(lineage {first.lineage}) " if first and first.lineage else ""
+        if first is None:
+            self._print(well)
+        elif first.result is Result.WARNING:
+            self._print(f"{well[:-1]}; look at this first: {lineage}{first.text}")
         else:
-            lineage = f"(lineage {first.lineage}) " if first.lineage else ""
-            if first.result is Result.WARNING:
-                self._print(f"Nothing stands in the way; look at this first: {lineage}{first.text}")
-            else:
-                self._print(f"To do first: {lineage}{first.text}")
+            self._print(f"To do first: {lineage}{first.text}")
 
     def _word(self, result: Result) -> str:
         word = f"{result.value:8}"

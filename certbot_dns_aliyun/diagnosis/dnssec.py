@@ -17,6 +17,7 @@ import dns.dnssec
 import dns.message
 import dns.rdatatype
 
+from certbot_dns_aliyun.dns01 import LABEL
 from certbot_dns_aliyun.propagation.discovery import Discovery
 
 
@@ -27,6 +28,7 @@ class Flaw(Enum):
     OTHER_KEYS = "it has other keys"
     EXPIRED = "its signatures have expired"
     REFUSED = "its answers do not pass"
+    UNKNOWN = "nobody tells whether it has any"
 
 
 @dataclass(frozen=True)
@@ -48,16 +50,21 @@ class Broken:
 async def find_broken(discovery: Discovery, name: str) -> Broken | None:
     """Find the zone at or above a name whose DNSSEC is broken, the topmost; None if there is none.
 
-    :param name: no validation name
+    :raises asyncio.TimeoutError: if none is found and the resolver does not tell of each
     """
     labels = name.split(".")
-    cuts = [".".join(labels[at:]) for at in reversed(range(len(labels) - 1))]
+    cuts = [".".join(labels[at:]) for at in reversed(range(len(labels) - 1)) if labels[at] != LABEL]
     found = await asyncio.gather(*(_look_at(discovery, cut) for cut in cuts))
-    return next((broken for broken in found if broken), None)
+    broken = next((each for each in found if each and each.flaw is not Flaw.UNKNOWN), None)
+    if broken is None and any(found):
+        raise asyncio.TimeoutError
+    return broken
 
 
 async def _look_at(discovery: Discovery, zone: str) -> Broken | None:
     signed = await discovery.look_up(zone, dns.rdatatype.DS, unchecked=True)
+    if signed is None:
+        return Broken(zone, Flaw.UNKNOWN, ())
     delegations = _records(signed, dns.rdatatype.DS)
     if not delegations:
         return None
@@ -68,7 +75,7 @@ async def _look_at(discovery: Discovery, zone: str) -> Broken | None:
         discovery.look_up(zone, dns.rdatatype.SOA),
     )
     if keys is None or soa is None:
-        return None
+        return Broken(zone, Flaw.UNKNOWN, tags)
     its_keys = tuple(sorted(dns.dnssec.key_id(k) for k in _records(keys, dns.rdatatype.DNSKEY)))
     if not its_keys:
         return Broken(zone, Flaw.NO_KEYS, tags)
@@ -81,6 +88,5 @@ async def _look_at(discovery: Discovery, zone: str) -> Broken | None:
     return Broken(zone, Flaw.REFUSED, tags, its_keys) if passing is None else None
 
 
-def _records(response: dns.message.Message | None, kind: dns.rdatatype.RdataType) -> Iterable[Any]:
-    sections = response.answer if response else []
-    return [record for rrset in sections if rrset.rdtype == kind for record in rrset]
+def _records(response: dns.message.Message, kind: dns.rdatatype.RdataType) -> Iterable[Any]:
+    return [record for rrset in response.answer if rrset.rdtype == kind for record in rrset]

@@ -248,6 +248,8 @@ def test_what_to_do_first_is_the_first_problem(capsys: pytest.CaptureFixture[str
     findings.add("a.example", "values", Result.WARNING, "Many.", 0.0)
     report.conclude()
     assert report.are_well
+    findings.add("a.example", "add", Result.SKIPPED, "Not asked for.", 0.0)
+    report.conclude()
     Findings(report, "site").add("", "credentials", Result.PROBLEM, "None.", 0.0)
     report.conclude()
     assert not report.are_well
@@ -258,9 +260,18 @@ def test_what_to_do_first_is_the_first_problem(capsys: pytest.CaptureFixture[str
         "Nothing stands in the way.",
         "warning a.example: values: Many.",
         "Nothing stands in the way; look at this first: Many.",
+        "skipped a.example: add: Not asked for.",
+        "No problem was found, but not all was checked; look at this first: Many.",
         "problem credentials: None.",
         "To do first: (lineage site) None.",
     ]
+
+
+def test_what_was_not_checked_may_stand_in_the_way(capsys: pytest.CaptureFixture[str]) -> None:
+    report = Report(is_for_machines=False)
+    Findings(report).add("", "add", Result.SKIPPED, "Not asked for.", 0.0)
+    report.conclude()
+    assert capsys.readouterr().out.endswith("No problem was found, but not all was checked.\n")
 
 
 def test_findings_for_machines(capsys: pytest.CaptureFixture[str]) -> None:

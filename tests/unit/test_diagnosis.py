@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine, Iterator, Sequence
+from types import SimpleNamespace
 from typing import Any, Callable
 
 import dns.dnssec
@@ -11,12 +13,16 @@ import dns.rdata
 import dns.rrset
 import pytest
 
+from certbot_dns_aliyun.commands.ca_looks import check_dnssec
+from certbot_dns_aliyun.commands.findings import Findings, Report, Result
+from certbot_dns_aliyun.commands.looks import Name
 from certbot_dns_aliyun.diagnosis import authority, hints
 from certbot_dns_aliyun.diagnosis.authority import caa_identities
 from certbot_dns_aliyun.diagnosis.caa import CaaSet, Obstacle, objection, relevant
 from certbot_dns_aliyun.diagnosis.dnssec import Broken, Flaw, find_broken
 from certbot_dns_aliyun.diagnosis.refusal import Matter, Refusal
 from certbot_dns_aliyun.https import Reply
+from certbot_dns_aliyun.propagation.delegation import Place
 from certbot_dns_aliyun.propagation.discovery import Discovery
 from certbot_dns_aliyun.unanswered import NotSent, NotSentError
 from tests.unit.fake_dns import Asked, Internet, Zone, lost, servfail
@@ -183,12 +189,59 @@ def test_signatures_expire(
     assert (broken and broken.flaw) == (Flaw.EXPIRED if expires < "1971" else None)
 
 
+@pytest.mark.parametrize("kind", ["DS", "DNSKEY", "SOA"])
 def test_a_resolver_that_is_silent_about_keys_proves_nothing(
+    internet: Internet, discovery: Discovery, clock: Clock, kind: str
+) -> None:
+    signed_zone(internet)
+    internet.treat("resolver", lost, name="example.com", kind=kind)
+    with pytest.raises(asyncio.TimeoutError):
+        clock.run(find_broken(discovery, "www.example.com"))
+
+
+def test_a_broken_zone_is_told_though_the_resolver_is_silent_about_another(
     internet: Internet, discovery: Discovery, clock: Clock
 ) -> None:
     signed_zone(internet)
-    internet.treat("resolver", lost, kind="DNSKEY")
-    assert clock.run(find_broken(discovery, "www.example.com")) is None
+    internet.treat("resolver", lost, name="www.example.com", kind="DS")
+    broken = clock.run(find_broken(discovery, "www.example.com"))
+    assert broken == Broken("example.com", Flaw.NO_KEYS, (TAG,))
+
+
+def test_no_resolver_is_asked_for_a_validation_name(
+    internet: Internet, discovery: Discovery, clock: Clock
+) -> None:
+    assert clock.run(find_broken(discovery, "_acme-challenge.www.example.com")) is None
+
+
+@pytest.mark.parametrize(
+    ("broken", "result", "text"),
+    [
+        (None, Result.OK, "No zone on the way has broken DNSSEC."),
+        (TimeoutError(), Result.WARNING, "The DNSSEC is not known: the resolver of this machine"),
+        (Broken("example.net", Flaw.NO_KEYS, (7,)), Result.PROBLEM, "The DNSSEC of example.net is"),
+    ],
+)
+def test_a_check_says_what_it_knows_of_dnssec(
+    capsys: pytest.CaptureFixture[str],
+    broken: Broken | TimeoutError | None,
+    result: Result,
+    text: str,
+) -> None:
+    """Of the name, which is well, and of where a CNAME leads."""
+
+    def inquire(look: Any, seconds: float) -> Broken | None:
+        if look.keywords["name"] != "example.net":
+            return None
+        if isinstance(broken, TimeoutError):
+            raise broken
+        return broken
+
+    name = Name("_acme-challenge.example.com", ["example.com"], "value")
+    name.place = Place("example.net", None, (), ("_acme-challenge.example.com", "example.net"))
+    dns: Any = SimpleNamespace(inquire=inquire)
+    check_dnssec(name, dns, Findings(Report(is_for_machines=False)))
+    assert capsys.readouterr().out.startswith(f"{result.value:8}example.com: DNSSEC: {text}")
 
 
 @pytest.mark.parametrize(

@@ -78,8 +78,8 @@ def test_the_lines_of_the_page_end_in_a_certificate_and_its_renewal(
     make_world: MakeWorld, language: str
 ) -> None:
     kinds, texts = zip(*blocks(language))
-    assert kinds == ("sh", "json", "ini", "sh", "sh", "sh")
-    install, policy, ini, protect, obtain, try_renewal = texts
+    assert kinds == ("sh", "json", "sh", "ini", "sh", "sh")
+    install, policy, protect, ini, obtain, try_renewal = texts
     assert "pip install certbot 'certbot-dns-aliyun>=3'" in install
     world = make_world(keys=[Key(json.loads(policy))])
     assert world.letsencrypt

@@ -7,6 +7,7 @@ import html
 import importlib.util
 import json
 import re
+import subprocess
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -208,7 +209,20 @@ def test_the_policy_to_begin_with_is_that_for_one_zone(page: str) -> None:
 def test_the_page_for_the_first_certificate_says_what_the_readme_does() -> None:
     page = "docs/first-certificate.rst"
     assert blocks(page, "ini") == blocks("README.rst", "ini")
-    assert blocks("README.rst", "sh")[0] in blocks(page, "sh")
+    assert {*blocks("README.rst", "sh")[:2]} <= {*blocks(page, "sh")}
+
+
+def test_the_lines_that_make_the_file_for_the_key_make_it_on_a_fresh_machine(
+    tmp_path: Path,
+) -> None:
+    lines = blocks("README.rst", "sh")[0].replace("/etc/", f"{tmp_path}/etc/")
+    for _ in range(2):  # pasted once more, it takes no key away
+        subprocess.run(["sh", "-euc", f"umask 022\n{lines}"], check=True)
+        file = tmp_path / "etc/letsencrypt/aliyun.ini"
+        assert file.stat().st_mode & 0o777 == 0o600
+        with file.open("a", encoding="utf-8") as opened:
+            opened.write("key")
+    assert file.read_text(encoding="utf-8") == "keykey"
 
 
 def test_the_policies_allow_the_calls_that_the_plugin_makes_and_no_others() -> None:

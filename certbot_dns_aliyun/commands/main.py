@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -27,7 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Not every terminal has every character; none is worth a traceback.
         with contextlib.suppress(AttributeError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    options = arguments.parser().parse_args(argv)
+    # The plugin's options are those of this command, too, by either name.
+    given = sys.argv[1:] if argv is None else argv
+    short = [re.sub("^--dns-aliyun-", "--", each) for each in given]
+    options = arguments.parser().parse_args(short)
     _set_up_logging(options.verbose)
 
     # Only now, as they bring in all that a run needs.
@@ -40,7 +44,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         is_well: bool = command.run(options)
         sys.stdout.flush()
     except UsageError as error:
-        # The plugin's options are those of this command, too.
         text = str(error).replace("--dns-aliyun-", "--")
         print(f"certbot-dns-aliyun: {text}", file=sys.stderr)
         return _USAGE

@@ -239,6 +239,18 @@ def test_the_options_in_a_sentence_are_those_of_the_command(
     assert "the path of yours with --credentials." in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("wrong", [["credentials", "/nonexistent"], ["name-servers", ":"]])
+def test_an_option_may_have_the_name_that_it_has_for_certbot(
+    capsys: pytest.CaptureFixture[str], wrong: list[str]
+) -> None:
+    option, value = wrong
+    for given in ([f"--dns-aliyun-{option}", value], [f"--dns-aliyun-{option}={value}"]):
+        assert main.main(["check", "-d", "example.com", *given]) == 2
+        err = capsys.readouterr().err
+        assert "unrecognized" not in err
+        assert value in err
+
+
 def test_what_to_do_first_is_the_first_problem(capsys: pytest.CaptureFixture[str]) -> None:
     report = Report(is_for_machines=False)
     assert report.is_empty

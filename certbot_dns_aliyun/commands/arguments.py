@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import Any
 
 from certbot_dns_aliyun.dns_aliyun import DEFAULT_PROPAGATION_SECONDS, DEFAULT_WAIT_LIMIT
@@ -190,14 +191,16 @@ def _add_folders(to: argparse.ArgumentParser) -> None:
 
 
 def _seconds(text: str) -> int:
-    seconds = int(text)
-    if not 0 <= seconds <= 24 * 60 * 60:
-        raise argparse.ArgumentTypeError("must be between 0 and 86400 seconds")
-    return seconds
+    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 24 * 60 * 60:
+        raise argparse.ArgumentTypeError("must be a whole number of seconds, from 0 to 86400")
+    return int(text)
 
 
 def _days(text: str) -> float:
-    days = float(text)
+    try:
+        days = float(text)
+    except ValueError:
+        days = -1.0
     if not 0 <= days < 36500:
         raise argparse.ArgumentTypeError("must be a number of days, 0 or more")
     return days

@@ -16,6 +16,7 @@ import pytest
 
 from certbot_dns_aliyun.alidns.client import Client, Listed
 from certbot_dns_aliyun.commands import inputs, main, policy, stale
+from certbot_dns_aliyun.commands.arguments import parser
 from certbot_dns_aliyun.commands.findings import Findings, Report, Result
 from certbot_dns_aliyun.commands.places import place_of
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
@@ -249,6 +250,36 @@ def test_an_option_may_have_the_name_that_it_has_for_certbot(
         err = capsys.readouterr().err
         assert "unrecognized" not in err
         assert value in err
+
+
+@pytest.mark.parametrize("wrong", ["soon", "-1", "nan", "1e9", ""])
+@pytest.mark.parametrize(
+    ("command", "option", "says"),
+    [
+        ("check", "--wait-limit", "must be a whole number of seconds, from 0 to 86400"),
+        ("check", "--propagation-seconds", "must be a whole number of seconds, from 0 to 86400"),
+        ("stale", "--older-than", "must be a number of days, 0 or more"),
+    ],
+)
+def test_what_is_no_number_is_told(
+    capsys: pytest.CaptureFixture[str], command: str, option: str, says: str, wrong: str
+) -> None:
+    with pytest.raises(SystemExit):
+        main.main([command, f"{option}={wrong}"])
+    assert f"argument {option}: {says}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "number"),
+    [
+        ("check", "--wait-limit", "86400"),
+        ("check", "--wait-limit", "0"),
+        ("stale", "--older-than", ".5"),
+    ],
+)
+def test_a_number_at_its_bounds_is_taken(command: str, option: str, number: str) -> None:
+    options = parser().parse_args([command, option, number])
+    assert float(number) in vars(options).values()
 
 
 def test_what_to_do_first_is_the_first_problem(capsys: pytest.CaptureFixture[str]) -> None:

@@ -166,8 +166,11 @@ class Resolver:
 
     @property
     def addresses(self) -> list[str]:
-        """The resolvers' addresses."""
-        return [server.address for server in self._servers]
+        """The resolvers' addresses, each with its port if that is not 53."""
+        return [
+            each.address if each.port == 53 else f"{each.address} port {each.port}"
+            for each in self._servers
+        ]
 
     @property
     def is_silent(self) -> bool:

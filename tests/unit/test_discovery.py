@@ -450,7 +450,7 @@ def test_the_machines_resolvers_are_asked(
     monkeypatch.setattr(resolv_conf, "read", lambda: read(path, {}))
     assert Discovery().resolvers == addresses
     assert Discovery().resolvers
-    assert Discovery([("192.0.2.2", 5353)]).resolvers == ["192.0.2.2"]
+    assert Discovery([("192.0.2.2", 5353)]).resolvers == ["192.0.2.2 port 5353"]
 
 
 @pytest.mark.parametrize(

@@ -223,22 +223,23 @@ def test_what_takes_too_long_ends(public: PublicDns) -> None:
     assert SHORT <= time.monotonic() - began < 5
 
 
-@pytest.mark.parametrize("is_named", [True, False])
+@pytest.mark.parametrize("port", [53, 5399, None])
 def test_resolvers_that_are_silent_are_told_once_and_where_they_come_from(
-    is_named: bool,
+    port: int | None,
     internet: Internet,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(Discovery, "is_resolver_silent", True)
     monkeypatch.setattr(resolv_conf, "read", lambda: resolv_conf.ResolvConf((RESOLVER,)))
-    public = PublicDns([(RESOLVER, 53)] if is_named else ())
+    public = PublicDns([(RESOLVER, port)] if port else ())
     public.places(NAME)
     public.places(OTHER)
     public.close()
     (warning,) = [r.getMessage() for r in caplog.records if "No resolver answers" in r.msg]
-    source = "--dns-aliyun-resolvers" if is_named else "/etc/resolv.conf"
-    assert f"({RESOLVER}, from {source})" in warning
+    source = "--dns-aliyun-resolvers" if port else "/etc/resolv.conf"
+    where = f"{RESOLVER} port 5399" if port == 5399 else RESOLVER
+    assert f"({where}, from {source})" in warning
 
 
 def test_resolvers_that_answer_are_not_spoken_of(
@@ -387,7 +388,7 @@ def test_there_is_a_second_opinion_by_the_registry(internet: Internet, public: P
 def test_servers_that_the_user_names_take_the_place_of_all_others(internet: Internet) -> None:
     public = PublicDns.of_lists(f"{RESOLVER}, 192.0.2.9:5353", "192.0.2.1,[2001:db8::1]:5353")
     try:
-        assert public._discovery.resolvers == [RESOLVER, "192.0.2.9"]
+        assert public._discovery.resolvers == [RESOLVER, "192.0.2.9 port 5353"]
         (watch,) = watched(public, served(NAME, "a"))
     finally:
         public.close()

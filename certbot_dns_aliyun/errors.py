@@ -254,6 +254,11 @@ MEANINGS: dict[Code, Meaning] = {
         "the address of a proxy in {proxy} is not valid",
         "write it as http://HOST:PORT, without quotation marks",
     ),
+    NotSent.WRONG_BUNDLE: Meaning(
+        Verdict.REFUSED,
+        "{proxy} in the environment names no CA certificates that can be read",
+        "correct or unset it",
+    ),
     NotSent.NO_SOCKS: Meaning(
         Verdict.REFUSED,
         "{proxy} names a SOCKS proxy, for which the Python package PySocks is missing",
@@ -392,7 +397,7 @@ class AlidnsError(Exception):
     :ivar code: Alidns' error code, or what kept the API from answering
     :ivar origin: where the access key came from
     :ivar retry_after: seconds that the server asked to wait, if it did
-    :ivar proxy: the environment variable that names the proxy
+    :ivar proxy: the environment variable that names the proxy, or CA certificates at fault
     :ivar maybe_done: whether this call, or one before it, may have been carried out after all; if
         not told, what the code says of this call
     :ivar maybe_late: whether one that got no reply in time may be carried out yet
@@ -491,7 +496,7 @@ class AlidnsError(Exception):
             "port": port or "443",
             "origin": self.origin,
             "key": f"the access key from {self.origin}" if self.origin else "the access key",
-            "proxy": self.proxy or "HTTPS_PROXY",
+            "proxy": _visible(self.proxy) or "HTTPS_PROXY",
             "source": self.origin or "the credentials",
             "detail": f" ({_visible(self.detail)})" if self.detail else "",
             "status": f" (HTTP status {self.status})" if self.status else "",

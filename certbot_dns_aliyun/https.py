@@ -58,7 +58,8 @@ _CERTIFICATES = {
 #: All else comes from looking for the proxy or the CA certificates.
 _OF_THE_NET = (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError)
 _PROXY = re.compile(
-    r"((https?|socks4a?|socks5h?)://)?([^/\s]*@)?([\w.-]+|\[[0-9a-f:.%]+\])(:\d{1,5})?(/\S*)?",
+    r"((https?|socks4a?|socks5h?)://)?([^/\s]*@)?([\w.-]+|\[[0-9a-f:.%]+\])"
+    r"(:(?P<port>\d{1,5}))?(/\S*)?",
     re.IGNORECASE,
 )
 
@@ -122,7 +123,8 @@ def exchange(
             if journey.is_sent:
                 raise MaybeDoneError(_why_lost(journey, causes), proxy, detail) from None
             why = _why_not_sent(journey, url, error, causes)
-            raise NotSentError(why, proxy, detail) from None
+            at_fault = _bundle() if why is NotSent.WRONG_BUNDLE else proxy
+            raise NotSentError(why, at_fault, detail) from None
         if journey.is_cut_off:  # where it was cut may look like its end
             raise MaybeDoneError(Lost.NO_REPLY, proxy)
         if _broke_off(reply):
@@ -253,11 +255,18 @@ def _checked_proxy(url: str) -> str:
         return ""
     named = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
     variable = next((name for name in named if os.environ.get(name)), "HTTPS_PROXY")
-    if not _PROXY.fullmatch(address):
+    valid = _PROXY.fullmatch(address)
+    if not valid or int(valid["port"] or 0) > 65535:
         raise NotSentError(NotSent.WRONG_PROXY, variable)
     if address.lower().startswith("socks") and not importlib.util.find_spec("socks"):
         raise NotSentError(NotSent.NO_SOCKS, variable)
     return variable
+
+
+def _bundle() -> str:
+    """Give the environment variable that names the CA certificates, and what it says."""
+    named = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+    return next((f"{name}={os.environ[name]}" for name in named if os.environ.get(name)), "")
 
 
 def _why_lost(journey: Journey, causes: list[BaseException]) -> Lost:
@@ -273,7 +282,10 @@ def _why_not_sent(
     of_tls = [cause for cause in causes if isinstance(cause, ssl.SSLError)]
     reasons = {getattr(cause, "reason", None) for cause in of_tls}
     of_the_net = isinstance(error, _OF_THE_NET) or journey.is_cut_off
-    if not of_the_net or reasons.intersection(_NO_CA_CERTIFICATES):
+    holds_none = bool(reasons.intersection(_NO_CA_CERTIFICATES))
+    if _bundle() and (holds_none or not os.access(_bundle().partition("=")[2], os.R_OK)):
+        return NotSent.WRONG_BUNDLE
+    if not of_the_net or holds_none:
         return NotSent.WRONG_SET_UP
     if journey.proxy and not journey.is_through:
         if any(str(cause).startswith("Tunnel connection failed: 4") for cause in causes):

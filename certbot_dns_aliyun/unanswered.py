@@ -15,6 +15,7 @@ class NotSent(Enum):
 
     WRONG_SET_UP = "wrong set-up"
     WRONG_PROXY = "wrong proxy"
+    WRONG_BUNDLE = "wrong bundle"
     NO_SOCKS = "no SOCKS"
     PROXY_WITHOUT_TLS = "proxy without TLS"
     PROXY_REFUSED = "proxy refused"
@@ -42,7 +43,8 @@ class UnansweredError(Exception):
     """A request got no reply.
 
     :ivar why: what went wrong
-    :ivar proxy: the environment variable that names the proxy; empty if there is none
+    :ivar proxy: the environment variable that names the proxy, or the CA certificates if those are
+        at fault; empty if there is none
     :ivar detail: OpenSSL's reason, if it gave one
     """
 

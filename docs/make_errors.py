@@ -171,6 +171,8 @@ CODES: dict[str, dict[Code, str]] = {
         "without a battery or network time.",
         NotSent.CERTIFICATE_OF_ANOTHER: "Somebody else answers: the resolver or ``/etc/hosts`` has "
         "another address for that name, or a captive portal or a proxy is in between.",
+        NotSent.WRONG_BUNDLE: "``REQUESTS_CA_BUNDLE``, or else ``CURL_CA_BUNDLE``, names what is "
+        "not there, not for this user, or holds no certificate. Behind it stands what it says.",
         NotSent.WRONG_SET_UP: "The address of the proxy cannot be parsed, or the file of CA "
         "certificates cannot be read.",
         NotCalled.CALLED_OFF: "Another record of the same certificate could not be added, or the "

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Callable
 
 import pytest
@@ -269,6 +270,7 @@ REFUSED = requests.ConnectionError(
 NO_NAME = requests.ConnectionError(wrapped(socket.gaierror(-2, "unknown")))
 TUNNEL = requests.exceptions.ProxyError(wrapped(OSError("Tunnel connection failed: 407 Auth")))
 BAD_GATEWAY = requests.exceptions.ProxyError(wrapped(OSError("Tunnel connection failed: 502 No")))
+BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 NO_BUNDLE = OSError("Could not find a suitable TLS CA certificate bundle")
 
 
@@ -363,13 +365,43 @@ def test_whatever_goes_wrong_later_may_be_done(
     assert caught.value.why is Lost.CONNECTION_LOST
 
 
+NO_CA = tls(tls_error("NO_CERTIFICATE_OR_CRL_FOUND"))
+
+
+@pytest.mark.parametrize("names", [["REQUESTS_CA_BUNDLE"], ["CURL_CA_BUNDLE"], list(BUNDLES)])
+@pytest.mark.parametrize(("file", "error"), [("gone.pem", NO_BUNDLE), ("some.pem", NO_CA)])
+def test_ca_certificates_that_cannot_be_read_are_told_with_the_variable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, names: list[str], file: str, error: Exception
+) -> None:
+    set_proxies(monkeypatch, PROXIED)
+    (tmp_path / "some.pem").touch()
+    for name in names:
+        monkeypatch.setenv(name, str(tmp_path / file))
+    with pytest.raises(NotSentError) as caught:
+        fail(monkeypatch, Session(error, is_through=False))
+    said = f"{names[0]}={tmp_path / file}"
+    assert (caught.value.why, caught.value.proxy) == (NotSent.WRONG_BUNDLE, said)
+
+
+def test_ca_certificates_that_can_be_read_are_not_to_blame(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    set_proxies(monkeypatch, {})
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
+    with pytest.raises(NotSentError) as caught:
+        fail(monkeypatch, Session(REFUSED, is_through=False))
+    assert caught.value.why is NotSent.NO_CONNECTION
+
+
 def fail(monkeypatch: pytest.MonkeyPatch, session: Session) -> None:
     monkeypatch.setattr(https, "session", lambda: session)
     https.exchange("POST", "https://alidns.aliyuncs.com/", body=b"x")
 
 
 def set_proxies(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
-    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
+    """Set the variables of proxies, and unset those of CA certificates."""
+    of_proxies = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY")
+    for name in (*of_proxies, *BUNDLES):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -383,6 +415,7 @@ def set_proxies(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) ->
         ({"HTTPS_PROXY": '"proxy.example:3128"'}, NotSent.WRONG_PROXY),
         ({"HTTPS_PROXY": "http://proxy.example:port"}, NotSent.WRONG_PROXY),
         ({"HTTPS_PROXY": "http://"}, NotSent.WRONG_PROXY),
+        ({"HTTPS_PROXY": "http://proxy.example:65536"}, NotSent.WRONG_PROXY),
         ({"HTTPS_PROXY": "ftp://proxy.example"}, NotSent.WRONG_PROXY),
         ({"all_proxy": "socks5h://127.0.0.1:1080"}, NotSent.NO_SOCKS),
         ({"ALL_PROXY": "socks5://127.0.0.1:1080"}, NotSent.NO_SOCKS),
@@ -403,6 +436,7 @@ def test_a_proxy_that_cannot_be_used_is_told_at_once(
     "address",
     [
         "http://proxy.example:3128",
+        "http://proxy.example:65535",
         "HTTP://proxy.example:3128/",
         "proxy.example:3128",
         "proxy",

@@ -57,18 +57,20 @@ class Recovery:
         for journal in Journal.abandoned(folder):
             records = journal.open_records.items()
             for key, known in sorted(records, key=lambda each: each[1].may_come_again):
-                self._see_to(journal, key, known)
-            for key, known in journal.open_records.items():
-                if known.tellings >= _TELLINGS and journal.age > _FORGOTTEN:
+                is_for_good = self._see_to(journal, key, known)
+                if is_for_good and known.tellings >= _TELLINGS and journal.age > _FORGOTTEN:
                     journal.gone(key)
             journal.close()
         self._tell()
 
-    def _see_to(self, journal: Journal, key: RecordKey, known: Known) -> None:
-        """Remove one record, or say why not."""
+    def _see_to(self, journal: Journal, key: RecordKey, known: Known) -> bool:
+        """Remove one record, or say why not.
+
+        :returns: whether the next run has nothing better to hope for
+        """
         if key.zone in self._in_vain or self._has_to_end():
             self._postponed += 1
-            return
+            return False
         name = full_name(key.rr, key.zone)
         what = f"The TXT record {name} = {key.value} of an earlier run"
         try:
@@ -76,7 +78,8 @@ class Recovery:
         except AlidnsError as error:
             if self._budget.called_off:
                 self._postponed += 1
-            elif self._never_was(journal, key, known, error):
+                return False
+            if self._never_was(journal, key, known, error):
                 journal.gone(key)
             else:
                 self._warn(journal, key, known, sentence(f"{what} could not be removed", error))
@@ -84,15 +87,16 @@ class Recovery:
                 self._in_vain.add(key.zone)
             elif error.verdict in _OF_THE_ZONE:
                 self._refused[key.zone] = error
-            return
+            return error.is_about_one_name
         if was_there is None:
             why = cannot_list(key.zone)
             self._warn(journal, key, known, f"{what} may be left: {why}.")
-            return
+            return True
         if was_there:
             self._removed.append(name)
             logger.info("%s is removed", what)
         journal.gone(key)
+        return True
 
     def _has_to_end(self) -> bool:
         return self._budget.called_off or time.monotonic() >= self._until

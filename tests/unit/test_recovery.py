@@ -400,6 +400,30 @@ def test_what_was_told_twice_is_kept_for_ninety_days(
     assert path.exists() is is_kept
 
 
+@pytest.mark.parametrize("why", ["dead API", "signal", "no time", "wrong clock"])
+def test_what_was_only_postponed_is_not_forgotten_however_old_and_often_told(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    path = killed_run(tmp_path)._journal.path
+    own, api.zones = api.zones, {}
+    for _ in range(2):
+        recover(tmp_path)
+    api.zones, now = own, os.stat(path).st_mtime + 91 * 24 * 3600
+    monkeypatch.setattr(api.clock, "time", lambda: now)
+    budget = RetryBudget(20.0)
+    if why == "dead API":
+        api.is_dead = True
+    elif why == "signal":
+        budget.call_off()
+    elif why == "no time":
+        monkeypatch.setattr("certbot_dns_aliyun.records.recovery._LONGEST", 0.0)
+    else:
+        api.faults.append(Fault(lambda: error("InvalidTimeStamp.Expired")))
+    make_ledger(tmp_path, in_dns).recover(budget)
+    assert api.values("example.com") == [VALUE]
+    assert journals(tmp_path) == [path]
+
+
 def test_nothing_is_told_where_nothing_was(
     api: FakeApi, tmp_path: Path, notified: list[str]
 ) -> None:

@@ -264,6 +264,7 @@ class Client:
         with gate.turn(budget) as turn:
             if is_add and zone in self._refused_adds:
                 raise self._refused_adds[zone].with_()
+            self._raise_if_given_up(zone, budget)  # by others, while this one waited
             try:
                 reply = self._send_about(zone, request, budget)
             except AlidnsError as error:
@@ -340,11 +341,15 @@ class Client:
         except AlidnsError as error:  # in which no call to the API has any part
             raise error.with_(maybe_done=False) from None
 
-    def _persist(self, once: Callable[[], T], zone: str, budget: RetryBudget) -> T:
-        """Make a call again and again until it succeeds, is refused, or the budget is spent."""
+    def _raise_if_given_up(self, zone: str, budget: RetryBudget) -> None:
+        """Raise the failure of what a call about a zone depends on; that call is not made."""
         given_up = budget.given_up(self._host, self._source.origin, zone)
         if given_up:
-            raise given_up.with_(zone=zone)
+            raise given_up.with_(zone=zone, maybe_done=False)
+
+    def _persist(self, once: Callable[[], T], zone: str, budget: RetryBudget) -> T:
+        """Make a call again and again until it succeeds, is refused, or the budget is spent."""
+        self._raise_if_given_up(zone, budget)
         first_failure = 0.0
 
         # Older versions of tenacity want the parameter to have this very name.

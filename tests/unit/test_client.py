@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Callable
 
@@ -421,6 +422,31 @@ def test_deletes_that_follow_when_the_api_was_given_up_cost_no_call(
         assert caught.value.code == Lost.NO_REPLY
     assert len(api.calls) < 10
     assert api.clock.elapsed < 40
+
+
+@pytest.mark.parametrize(
+    "call",
+    [lambda client, budget: add(client, budget), lambda client, b: client.delete(ZONE, "1", b)],
+    ids=["add", "delete"],
+)
+def test_who_waits_for_a_turn_while_the_api_is_given_up_makes_no_call(
+    api: FakeApi, client: Client, call: Callable[[Client, RetryBudget], object]
+) -> None:
+    budget, gate = RetryBudget(), client._gate(ZONE)
+    with ThreadPoolExecutor(20) as pool:
+        with gate.turn(budget):
+            waiting = [pool.submit(call, client, budget) for _ in range(20)]
+            while gate._waiting < len(waiting):
+                time.sleep(0.01)
+            for _ in range(2):
+                budget.failed(AlidnsError(Lost.NO_REPLY, ADD, host=HOST, zone="example.org"))
+                api.clock.sleep(PATIENCE)
+        failures = [each.exception() for each in waiting]
+    assert not api.calls
+    for failure in failures:
+        assert isinstance(failure, AlidnsError)
+        facts = (failure.code, failure.zone, failure.maybe_done)
+        assert facts == (Lost.NO_REPLY, ZONE, False)
 
 
 def test_two_minutes_without_a_call_are_no_dead_api(api: FakeApi, client: Client) -> None:

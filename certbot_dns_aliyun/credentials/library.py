@@ -76,6 +76,8 @@ class LibrarySource(KeySource):
         self._until = 0.0
         self._expires = 0.0
         self._renewed = -_RENEWAL_PAUSE
+        self._failure: AlidnsError | None = None
+        self._failed_at = 0.0
 
     @property
     def identity(self) -> str:
@@ -83,13 +85,17 @@ class LibrarySource(KeySource):
         return self.origin
 
     def get(self) -> AccessKey:
-        """See :meth:`KeySource.get`; one thread gets a key, the others wait for it."""
+        """See :meth:`KeySource.get`; one thread gets a key or fails, for all who wait for it."""
+        asked_at = time.monotonic()
         with self._lock:
             if self._current is None or time.time() >= self._until:
+                if self._failure and asked_at < self._failed_at:
+                    raise self._failure.with_()
                 try:
                     self._current = self._fetch()
                 except AlidnsError as error:
                     if self._current is None or time.time() >= self._expires:
+                        self._failure, self._failed_at = error, time.monotonic()
                         raise
                     logger.debug("Keeping the access key of %s for now: %s", self.origin, error)
                     self._until = time.time() + _PAUSE

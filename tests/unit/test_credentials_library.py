@@ -7,6 +7,7 @@ import logging
 import sys
 import sysconfig
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -102,6 +103,36 @@ def test_many_threads_get_one_key(provider: Provider, source: LibrarySource) -> 
         thread.join(10)
     assert len(set(keys)) == 1
     assert provider.fetched == 1
+
+
+def test_who_waits_for_a_key_that_cannot_be_got_asks_for_none(
+    clock: Clock, provider: Provider, source: LibrarySource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_at: list[float] = []
+    failures: list[AlidnsError] = []
+
+    def monotonic() -> float:
+        asked_at.append(clock.now)
+        return asked_at[-1]
+
+    def fail_once_all_wait() -> None:
+        deadline = time.monotonic() + 5
+        while len(asked_at) < len(threads) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        clock.sleep(10.0)
+        raise failing()
+
+    monkeypatch.setattr(clock, "monotonic", monotonic)
+    provider.instead = [fail_once_all_wait, *(failing() for _ in range(30))]
+    threads = [threading.Thread(target=lambda: failures.append(refusal(source))) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert {failure.code for failure in failures} == {Lost.NO_REPLY}
+    assert (len(set(failures)), provider.fetched) == (20, 1)
+    refusal(source)
+    assert provider.fetched == 2, "who comes later does"
 
 
 def test_a_key_that_cannot_be_renewed_is_used_to_its_end(

@@ -34,6 +34,6 @@ class Clients:
             return self._clients[account]
 
     def identity_for(self, zone: str) -> str:
-        """Give what tells the account for a zone from others; nothing if there is none."""
+        """Give what tells the account for a zone from others, if anything does."""
         account = self.settings.account_for(zone)
         return account.source.identity if account else ""

@@ -42,7 +42,10 @@ class KeySource:
 
     @property
     def identity(self) -> str:
-        """What tells the account from others, in this run and in later ones. Not to be shown."""
+        """What tells the account from others, now and in later runs, if anything does.
+
+        Not to be shown.
+        """
         return self._key.key_id
 
     def get(self) -> AccessKey:

@@ -116,6 +116,7 @@ def _links() -> Iterator[KeySource | str]:
         yield library.LibrarySource(
             lambda: library.providers().OIDCRoleArnCredentialsProvider(),
             f"OIDC (the variables {', '.join(_OIDC)})",
+            os.environ[_OIDC[0]],
         )
     else:
         yield _not_all(_OIDC)

@@ -99,7 +99,8 @@ def _assumed_role(values: dict[str, str], where: str) -> KeySource:
             **_role(values),
         )
 
-    return library.LibrarySource(make, f"the role {values['role_arn']} (STS, {where})")
+    role = values["role_arn"]
+    return library.LibrarySource(make, f"the role {role} (STS, {where})", role)
 
 
 def _oidc_role(values: dict[str, str], where: str) -> KeySource:
@@ -110,7 +111,8 @@ def _oidc_role(values: dict[str, str], where: str) -> KeySource:
             **_role(values),
         )
 
-    return library.LibrarySource(make, f"the role {values['role_arn']} (OIDC, {where})")
+    role = values["role_arn"]
+    return library.LibrarySource(make, f"the role {role} (OIDC, {where})", role)
 
 
 def _role(values: dict[str, str]) -> dict[str, Any]:

@@ -65,10 +65,12 @@ class LibrarySource(KeySource):
 
     :param make_provider: makes the provider; called again when a key was rejected before its time
     :param origin: what it is, for logs and messages
+    :param role_arn: the role whose keys it gives, if it is known; a role is one account's
     """
 
-    def __init__(self, make_provider: Callable[[], Any], origin: str) -> None:
+    def __init__(self, make_provider: Callable[[], Any], origin: str, role_arn: str = "") -> None:
         self.origin = origin
+        self._role_arn = role_arn
         self._make_provider = make_provider
         self._provider: Any = None
         self._lock = threading.Lock()
@@ -81,8 +83,8 @@ class LibrarySource(KeySource):
 
     @property
     def identity(self) -> str:
-        """See :attr:`KeySource.identity`: the keys change, where they come from does not."""
-        return self.origin
+        """See :attr:`KeySource.identity`: keys change, and may be another account's tomorrow."""
+        return self._role_arn
 
     def get(self) -> AccessKey:
         """See :meth:`KeySource.get`; one thread gets a key or fails, for all who wait for it."""

@@ -50,6 +50,17 @@ def test_a_key_of_the_environment_needs_no_library(monkeypatch: pytest.MonkeyPat
     assert key.security_token == "CAISExample"
 
 
+def test_a_role_of_the_environment_tells_its_account(
+    on_ecs: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert default_chain.find().identity == ""
+    for name in ("ROLE_ARN", "OIDC_PROVIDER_ARN", "OIDC_TOKEN_FILE"):
+        monkeypatch.setenv(f"ALIBABA_CLOUD_{name}", f"the {name}")
+    with fake_library.in_place() as provider:
+        provider.OIDCRoleArnCredentialsProvider = on_ecs.make  # type: ignore[attr-defined]
+        assert default_chain.find().identity == "the ROLE_ARN"
+
+
 def test_without_the_library_and_with_nothing_set_a_file_is_the_next_step() -> None:
     with fake_library.missing(), pytest.raises(errors.PluginError) as caught:
         default_chain.find()

@@ -93,6 +93,23 @@ def test_settings_make_a_kind(
     assert given.items() <= made[kind].items()
 
 
+@pytest.mark.parametrize(
+    ("values", "identity"),
+    [
+        (KEY, KEY["access_key"]),
+        ({**KEY, **ROLE}, ROLE["role_arn"]),
+        (OIDC, ROLE["role_arn"]),
+        ({"ecs_ram_role": "x"}, ""),
+        ({"profile": "certs"}, ""),
+        ({"credentials_uri": "http://localhost/k"}, ""),
+    ],
+)
+def test_what_may_be_another_account_tomorrow_does_not_tell_its_account(
+    tmp_path: Path, values: dict[str, str], identity: str
+) -> None:
+    assert load(tmp_path, values).source.identity == identity
+
+
 def test_a_policy_is_given_without_blanks(tmp_path: Path, made: dict[str, Any]) -> None:
     """STS takes a blank in a signature for %20, and the library for a plus."""
     policy = {"Version": "1", "Statement": [{"Effect": "Deny", "Action": "a b", "Resource": "*"}]}

@@ -144,7 +144,8 @@ class Client:
                 return requests.add_record(spelled, rr_now, value)
 
             try:
-                reply = self._write(zone, request, budget, is_add=True)
+                send = functools.partial(self._send_about, zone, request, budget)
+                reply = self._write(zone, send, budget, is_add=True)
             except AlidnsError as error:
                 # Which form an RR with international labels must have is documented nowhere.
                 if error.code == "SubDomainInvalid.RR" and written_rr != to_unicode(rr):
@@ -217,10 +218,13 @@ class Client:
 
         :returns: False if the API knows no such record: it is gone already, or another account's
         """
+        # It does not name the zone, so it teaches nothing about how the API spells that.
+        request = functools.partial(requests.delete_record, record_id)
+        send = functools.partial(self._send, zone, request, budget)
 
         def once() -> bool:
             try:
-                self._write(zone, lambda _: requests.delete_record(record_id), budget)
+                self._write(zone, send, budget)
             except AlidnsError as error:
                 if error.verdict is not Verdict.GONE:
                     raise
@@ -254,7 +258,11 @@ class Client:
                 return
 
     def _write(
-        self, zone: str, request: Callable[[str], Any], budget: RetryBudget, is_add: bool = False
+        self,
+        zone: str,
+        send: Callable[[], dict[str, Any]],
+        budget: RetryBudget,
+        is_add: bool = False,
     ) -> dict[str, Any]:
         """Make one call that changes a zone, when it is its turn.
 
@@ -266,7 +274,7 @@ class Client:
                 raise self._refused_adds[zone].with_()
             self._raise_if_given_up(zone, budget)  # by others, while this one waited
             try:
-                reply = self._send_about(zone, request, budget)
+                reply = send()
             except AlidnsError as error:
                 if error.verdict is Verdict.BUSY:
                     gate.was_busy(turn.was_alone)
@@ -299,22 +307,22 @@ class Client:
         known = self._spellings.get(zone)
         for form in [known] if known else dict.fromkeys((to_unicode(zone), zone)):
             try:
-                reply = self._send(functools.partial(request, form), budget)
+                reply = self._send(zone, functools.partial(request, form), budget)
             except AlidnsError as error:
-                refusals.append(error.with_(zone=zone))
+                refusals.append(error)
                 if error.verdict not in _OF_THE_SPELLING:
-                    raise refusals[-1] from None
+                    raise
             else:
                 self._spellings[zone] = form
                 return reply
         # RAM judges by the name as it was sent: a zone may be there by a name that it forbids.
         raise next((r for r in refusals if r.verdict is Verdict.DENIED), refusals[0])
 
-    def _send(self, request: Callable[[], Any], budget: RetryBudget) -> dict[str, Any]:
+    def _send(self, zone: str, request: Callable[[], Any], budget: RetryBudget) -> dict[str, Any]:
         """Make one call, or two if the access key can be renewed in between."""
         sent_at = self._rate.wait(budget)
         if budget.called_off:
-            raise AlidnsError(NotCalled.CALLED_OFF)
+            raise AlidnsError(NotCalled.CALLED_OFF, zone=zone)
         try:
             key = self._key()
             try:
@@ -326,7 +334,7 @@ class Client:
         except AlidnsError as error:
             if error.verdict is Verdict.SLOW_DOWN:
                 self._rate.slow_down(sent_at)
-            error = error.with_(origin=error.origin or self._source.origin)
+            error = error.with_(zone=zone, origin=error.origin or self._source.origin)
             if error.verdict is Verdict.BUSY or error.verdict not in PASSING:
                 budget.answered(self._host, self._source.origin)
             else:

@@ -574,6 +574,19 @@ def test_a_zone_that_is_known_by_its_a_labels_alone_is_found_out_once(
     ]
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_delete_does_not_find_it_out(api: FakeApi, client: Client, is_there: bool) -> None:
+    """It names no zone, so nothing that is said of it is about the name."""
+    api.zones["xn--fsqu00a.com"] = []
+    record = api.add("xn--fsqu00a.com", RR, VALUE)
+    if not is_there:
+        api.faults.append(Fault(lambda: error("Forbidden.RAM", 403)))
+    with contextlib.nullcontext() if is_there else pytest.raises(AlidnsError):
+        client.delete("xn--fsqu00a.com", record.id, RetryBudget())
+    assert api.actions() == [DELETE]
+    assert client.add("xn--fsqu00a.com", RR, "another", RetryBudget()).ours
+
+
 def test_a_list_finds_it_out_as_well(api: FakeApi, client: Client) -> None:
     """A later run, which removes what was left, begins with that."""
     api.zones["xn--fsqu00a.com"] = []

@@ -27,8 +27,6 @@ _LONGEST = 60.0
 _TELLINGS = 2
 #: Seconds, 90 days, after which all lineages have had their turn, with all access keys.
 _FORGOTTEN = 90 * 24 * 60 * 60
-#: Refusals that every record of the zone would meet.
-_OF_THE_ZONE = frozenset({Verdict.NOT_HERE, Verdict.DENIED})
 _NAMED = 10
 
 
@@ -85,7 +83,7 @@ class Recovery:
                 self._warn(journal, key, known, sentence(f"{what} could not be removed", error))
             if error.verdict in PASSING:
                 self._in_vain.add(key.zone)
-            elif error.verdict in _OF_THE_ZONE:
+            elif error.verdict is Verdict.NOT_HERE:  # what is denied may be so for one id alone
                 self._refused[key.zone] = error
             return error.is_about_one_name
         if was_there is None:

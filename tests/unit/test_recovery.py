@@ -280,6 +280,19 @@ def test_a_zone_that_is_not_there_is_asked_for_once(api: FakeApi, tmp_path: Path
     assert len(journals(tmp_path)) == 1
 
 
+@pytest.mark.parametrize("may_list", [True, False])
+def test_a_record_that_may_not_be_removed_does_not_keep_the_others_of_its_zone(
+    api: FakeApi, tmp_path: Path, may_list: bool
+) -> None:
+    """RAM may deny an id that there is no more."""
+    killed_run_in_two_zones(tmp_path, api)
+    api.may_list = may_list
+    api.faults.append(Fault(lambda: error("Forbidden.RAM", 403), action="DeleteDomainRecord"))
+    recover(tmp_path)
+    assert len(api.values("example.com") + api.values("example.org")) == 1
+    assert api.actions().count("DeleteDomainRecord") == 3
+
+
 def test_a_key_that_may_not_list_removes_by_the_id(
     api: FakeApi, tmp_path: Path, notified: list[str]
 ) -> None:

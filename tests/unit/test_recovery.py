@@ -328,6 +328,22 @@ def test_a_record_whose_removal_was_not_noted_any_more_is_told_of_by_nothing(
     assert warnings(caplog) == notified == []
 
 
+def test_a_record_that_a_late_call_may_have_added_once_more_may_be_left(
+    api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = make_ledger(tmp_path, in_dns)
+    api.may_list = False
+    api.faults.append(Fault(api.no_reply_but_done(15.0), action=ADD))
+    ledger.add(NAME, VALUE, RetryBudget())
+    kill(ledger._journal)
+    api.zones["example.com"].clear()
+    recover(tmp_path)
+    assert api.values("example.com") == [VALUE]
+    assert len(journals(tmp_path)) == 1
+    (warning,) = warnings(caplog)
+    assert "may be left" in warning
+
+
 def test_what_may_be_left_is_told_twice_with_what_to_do_by_hand_and_then_in_the_log_alone(
     api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -328,7 +328,7 @@ class Client:
             try:
                 reply = send(request(), key, self._host)
             except AlidnsError as error:
-                if error.verdict not in _KEY_AT_FAULT or not self._source.renew(key):
+                if error.verdict not in _KEY_AT_FAULT or not self._renew(key, error):
                     raise
                 reply = send(request(), self._key(), self._host)
         except AlidnsError as error:
@@ -348,6 +348,17 @@ class Client:
             return self._source.get()
         except AlidnsError as error:  # in which no call to the API has any part
             raise error.with_(maybe_done=False) from None
+
+    def _renew(self, key: AccessKey, error: AlidnsError) -> bool:
+        """Get another key in place of one that an error is about; tell whether there is one."""
+        try:
+            return self._source.renew(key)
+        except AlidnsError as failure:
+            if error.verdict is not Verdict.DENIED:
+                raise
+            # The key is good as far as anybody knows, and that it may not do this is the answer.
+            logger.debug("No other access key from %s: %s", self._source.origin, failure)
+            return False
 
     def _raise_if_given_up(self, zone: str, budget: RetryBudget) -> None:
         """Raise the failure of what a call about a zone depends on; that call is not made."""

@@ -14,7 +14,7 @@ import requests
 
 from certbot_dns_aliyun.alidns.client import Added, Client
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
-from certbot_dns_aliyun.errors import AlidnsError, NotCalled, Verdict
+from certbot_dns_aliyun.errors import AlidnsError, Code, NotCalled, Verdict
 from certbot_dns_aliyun.journeys import CONNECTIONS
 from certbot_dns_aliyun.names import is_plain
 from certbot_dns_aliyun.retrying import PATIENCE, RetryBudget
@@ -663,6 +663,23 @@ def test_a_key_that_runs_out_again_at_once_is_an_error(api: FakeApi) -> None:
     assert caught.value.verdict is Verdict.RENEW
     assert caught.value.host == "h"
     assert len(api.calls) == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [(DENIED, DENIED), ("InvalidSecurityToken.Expired", NotCalled.NO_CREDENTIALS)],
+)
+def test_what_is_denied_is_told_though_no_other_key_can_be_got(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch, code: str, told: Code
+) -> None:
+    def renew(self: Renewable, rejected: AccessKey) -> bool:
+        raise AlidnsError(NotCalled.NO_CREDENTIALS)
+
+    monkeypatch.setattr(Renewable, "renew", renew)
+    api.faults.append(Fault(lambda: error(code, 403)))
+    with pytest.raises(AlidnsError) as caught:
+        add(Client(Renewable(2), HOST))
+    assert (caught.value.code, caught.value.origin) == (told, "the tests")
 
 
 def test_many_threads_add_many_records_one_each(api: FakeApi, client: Client) -> None:

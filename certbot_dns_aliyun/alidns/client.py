@@ -279,7 +279,9 @@ class Client:
                 if error.verdict is Verdict.BUSY:
                     gate.was_busy(turn.was_alone)
                     budget.failed(error)
-                elif is_add and error.verdict in _NO_ADDS:
+                elif error.is_about_one_name:  # so it was not busy
+                    budget.answered(zone)
+                if is_add and error.verdict in _NO_ADDS:
                     self._refused_adds[zone] = error
                 raise error from None
             budget.answered(zone)

@@ -484,6 +484,28 @@ def test_a_zone_that_takes_a_write_is_busy_no_more(api: FakeApi, client: Client)
     assert budget.given_up(ZONE) is None
 
 
+@pytest.mark.parametrize(
+    ("action", "code"),
+    [
+        (ADD, "DomainRecordDuplicate"),
+        (ADD, "DomainRecordConflict"),
+        (ADD, "QuotaExceeded.Record"),
+        (DELETE, "DomainRecordNotBelongToUser"),
+        (DELETE, DENIED),
+    ],
+)
+def test_a_zone_that_refuses_a_write_for_another_reason_is_busy_no_more(
+    api: FakeApi, client: Client, action: str, code: str
+) -> None:
+    budget = RetryBudget(patience=30.0)
+    api.faults += [Fault(lambda: error("LastOperationNotFinished")), Fault(lambda: error(code))]
+    with contextlib.suppress(AlidnsError):
+        add(client, budget) if action == ADD else client.delete(ZONE, "1", budget)
+    assert api.actions() == [action, action]
+    api.clock.sleep(31.0)
+    assert budget.given_up(ZONE) is None
+
+
 def test_deletes_that_follow_in_a_zone_that_stayed_busy_cost_no_call(
     api: FakeApi, client: Client
 ) -> None:

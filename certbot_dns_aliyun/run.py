@@ -274,10 +274,11 @@ class Run:
         self, do: Callable[[str, str, str], None], records: Sequence[Challenge]
     ) -> None:
         """Do something for all records at once; the first failure calls off the rest."""
+        budget = self._budget  # by the time that adding fails, that of the clean-up may be there
         try:
             concurrently(lambda record: do(*record), records, self._tell_that_it_goes_on)
         except BaseException:
-            self._budget.call_off()
+            budget.call_off()
             raise
 
     def _tell_that_it_goes_on(self) -> None:

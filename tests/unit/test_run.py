@@ -178,6 +178,22 @@ def test_what_is_about_to_be_added_when_clean_up_begins_is_not(
     assert api.values("example.com") == []
 
 
+def test_adding_that_fails_once_clean_up_has_begun_does_not_call_that_off(
+    api: FakeApi, run: Run
+) -> None:
+    def fail_late(*_: str) -> None:
+        run.begin_cleanup()
+        raise errors.PluginError("the last one fails")
+
+    wanted = records(3)
+    add_all(run, wanted)
+    with pytest.raises(errors.PluginError):
+        run.concurrently(fail_late, records(1))
+    run.concurrently(lambda domain, name, value: run.remove(name, value), wanted)
+    run.close()
+    assert api.values("example.com") == []
+
+
 def test_one_record_that_cannot_be_removed_does_not_stop_the_others(
     api: FakeApi, run: Run, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ import resource
 import pytest
 
 from certbot_dns_aliyun.propagation import traffic
-from certbot_dns_aliyun.propagation.follower import _SAMPLE
+from certbot_dns_aliyun.propagation.sample import _ANSWERS
 from certbot_dns_aliyun.propagation.traffic import (
     PER_SECOND,
     PER_SECOND_TO_ONE,
@@ -126,6 +126,6 @@ def test_a_sample_of_an_address_goes_out_at_once_and_no_second_sees_too_many(clo
         await asyncio.gather(*(ask(place) for _ in range(3 * PER_SECOND_TO_ONE)))
 
     clock.run(run())
-    assert asked[_SAMPLE - 1] < 0.03
+    assert asked[_ANSWERS - 1] < 0.03
     most = max(sum(at <= each < at + 1.0 for each in asked) for at in asked)
     assert 0.9 * PER_SECOND_TO_ONE < most <= 1.02 * PER_SECOND_TO_ONE

@@ -93,7 +93,7 @@ class Run:
         wanted = self._fit(records, _refuse_impossible)
         self._dns.look_up(name for _, name, _ in wanted)
         ledger = self._open_ledger()
-        ledger.recover(self._recovering)
+        ledger.recover(self._recovering, [(name, value) for _, name, value in wanted])
         if not self._insists:
             wanted = self._fit(wanted, self._refuse_esa)
         wanted = self._fit(wanted, lambda _, name: ledger.refuse([name]))

@@ -19,7 +19,7 @@ from typing import Callable
 from certbot import errors
 
 from certbot_dns_aliyun.accounts import Clients
-from certbot_dns_aliyun.alidns.client import Client
+from certbot_dns_aliyun.alidns.client import Added, Client
 from certbot_dns_aliyun.errors import AlidnsError, NotCalled, Verdict, sentence
 from certbot_dns_aliyun.names import resource_record, zone_candidates
 from certbot_dns_aliyun.propagation.delegation import BadChainError, Place
@@ -62,6 +62,7 @@ class Entry:
     :ivar users: how many challenges count on it; a CA may ask for one value twice
     :ivar is_told: whether the user has been told that it is left
     :ivar added_at: monotonic time at which the API said that it is in the zone
+    :ivar is_new: whether it was not there before this run
     :ivar settled_at: monotonic time from which no call that got no reply can add it any more
     :ivar may_come_again: whether one may even if the record is found
     :ivar added: resolves to the zone, once the record is in it
@@ -76,6 +77,7 @@ class Entry:
     state: State = State.NOT_THERE
     is_told: bool = False
     added_at: float = 0.0
+    is_new: bool = True
     settled_at: float = 0.0
     may_come_again: bool = False
     added: Future[str] = field(default_factory=Future)
@@ -126,6 +128,7 @@ class Ledger:
         self._folder = Folder(config_dir)
         self._journal = Journal.of_this_run(self._folder)
         self._planned: set[RecordKey] = set()
+        self._adopted: dict[RecordKey, Added] = {}
         self._lock = threading.Lock()
         self._entries: dict[tuple[str, str], Entry] = {}
         self._listed: dict[str, list[tuple[str, str, str]]] = {}
@@ -133,9 +136,19 @@ class Ledger:
         self._told: set[tuple[str, ...]] = set()
         self._is_in_a_hurry = False
 
-    def recover(self, budget: RetryBudget) -> None:
-        """Remove what earlier runs left when they were killed, as far as this access key may."""
-        Recovery(self._clients, budget, self._notify).go_through(self._folder)
+    def recover(self, budget: RetryBudget, wanted: Iterable[tuple[str, str]] = ()) -> None:
+        """Remove what earlier runs left when they were killed, as far as this access key may.
+
+        :param wanted: names and values that are about to be added; those stay, as an old copy of a
+            record that is removed and added again would pass for the new one
+        """
+        keys = self._keys(wanted)
+        Recovery(self._clients, budget, self._notify, keys, self._adopt).go_through(self._folder)
+
+    def _adopt(self, key: RecordKey, record_id: str | None, may_come_again: bool) -> None:
+        self._note_adding([key])
+        self._journal.added(key, record_id, may_come_again)
+        self._adopted[key] = Added(record_id, True, may_come_again)
 
     def refuse(self, names: Iterable[str]) -> None:
         """Refuse where CNAMEs lead, if nothing may be added there, as far as DNS tells.
@@ -154,12 +167,17 @@ class Ledger:
 
     def plan(self, records: Iterable[tuple[str, str]]) -> None:
         """Note the names and values that are about to be added, in the zones that DNS names."""
+        self._planned |= self._keys(records) - self._adopted.keys()
+        self._note_adding(self._planned)
+
+    def _keys(self, records: Iterable[tuple[str, str]]) -> set[RecordKey]:
+        keys = set()
         for name, value in records:
             with contextlib.suppress(BadChainError):  # of which the adding will tell
                 place = self._find_places(name)[0]
                 if place.zone:
-                    self._planned.add(Entry(place, value, zone=place.zone).key)
-        self._note_adding(self._planned)
+                    keys.add(Entry(place, value, zone=place.zone).key)
+        return keys
 
     def hurry(self) -> None:
         """Wait for no late call any more, as the user wants an end: the next run looks again."""
@@ -213,8 +231,7 @@ class Ledger:
         # What was there before must not pass for the last one, which name servers have last.
         oldest = min((entry.added_at for entry in entries), default=0.0)
         return [
-            Served(e.place, e.value, e.zone, e.added_at if e.state is State.OURS else oldest)
-            for e in entries
+            Served(e.place, e.value, e.zone, e.added_at if e.is_new else oldest) for e in entries
         ]
 
     def remove(self, name: str, value: str, budget: RetryBudget) -> str | None:
@@ -303,13 +320,15 @@ class Ledger:
                     error.verdict is Verdict.DENIED
                     and not (zone == guess and self._is_zone_of_the_world(entry.place))
                 )
-                if not error.maybe_done:
-                    self._journal.gone(entry.key)
-                elif may_be_none:
-                    doubt = Entry(entry.place, entry.value, zone=zone)
+                adopted = self._adopted.get(entry.key)
+                if adopted or (error.maybe_done and may_be_none):
+                    record_id = adopted.record_id if adopted else None
+                    doubt = Entry(entry.place, entry.value, zone=zone, record_id=record_id)
                     doubt.added.set_result(zone)
                     entry.doubts.append(doubt)
                     _doubt(doubt, error)
+                elif not error.maybe_done:
+                    self._journal.gone(entry.key)
                 else:
                     _doubt(entry, error)
                 refusals.append(error)
@@ -318,8 +337,13 @@ class Ledger:
                 if error.verdict in (Verdict.CONFLICT, Verdict.DENIED):
                     return refusals
                 raise self._cannot_add(entry.place, [error]) from None
-            entry.added_at = time.monotonic()
-            entry.settled_at = entry.added_at + _LATE if added.may_come_again else 0.0
+            entry.added_at, entry.is_new = time.monotonic(), added.ours
+            late, adopted = _LATE, self._adopted.get(entry.key)
+            if adopted:
+                record_id = added.record_id or adopted.record_id
+                may_come_again = added.may_come_again or adopted.may_come_again
+                late, added = UNDER_WAY, Added(record_id, True, may_come_again)
+            entry.settled_at = entry.added_at + late if added.may_come_again else 0.0
             entry.record_id = added.record_id
             entry.state = State.OURS if added.ours else State.PREEXISTING
             if added.ours:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Set
 from typing import Callable
 
 from certbot_dns_aliyun.accounts import Clients
@@ -36,14 +37,24 @@ class Recovery:
     :param clients: the API, for each zone
     :param budget: how long calls are repeated
     :param notify: tells the user something
+    :param wanted: the records that this run is about to add
+    :param adopt: takes one of those over as this run's, with its id, if that is known, and whether
+        a call may be under way that adds it once more
     """
 
     def __init__(
-        self, clients: Clients, budget: RetryBudget, notify: Callable[[str], None]
+        self,
+        clients: Clients,
+        budget: RetryBudget,
+        notify: Callable[[str], None],
+        wanted: Set[RecordKey],
+        adopt: Callable[[RecordKey, str | None, bool], None],
     ) -> None:
         self._clients = clients
         self._budget = budget
         self._notify = notify
+        self._wanted = wanted
+        self._adopt = adopt
         self._until = time.monotonic() + _LONGEST
         self._refused: dict[str, AlidnsError] = {}
         self._in_vain: set[str] = set()
@@ -66,6 +77,11 @@ class Recovery:
 
         :returns: whether the next run has nothing better to hope for
         """
+        is_own = not known.owner or journal.is_of(known, self._clients.identity_for(key.zone))
+        if key in self._wanted and is_own:
+            self._adopt(key, known.record_id, journal.until_settled(known) > 0)
+            journal.gone(key)
+            return False
         if key.zone in self._in_vain or self._has_to_end():
             self._postponed += 1
             return False

@@ -481,6 +481,126 @@ def test_an_add_that_the_api_carries_out_after_the_kill_is_found(
     assert NAME in removed
 
 
+# The same value once more, as a CA gives that reuses an order that was not finished
+
+
+def next_run(config_dir: Path, key_id: str = KEY_ID) -> Ledger:
+    """A run that is about to add what the killed one has left."""
+    ledger = make_ledger(config_dir, in_dns, key_id)
+    ledger.recover(RetryBudget(20.0), [(NAME, VALUE)])
+    ledger.plan([(NAME, VALUE)])
+    return ledger
+
+
+@pytest.mark.parametrize("may_list", [True, False])
+def test_what_is_wanted_again_stays_and_is_removed_at_the_end(
+    api: FakeApi, tmp_path: Path, may_list: bool
+) -> None:
+    """Name servers that have the old copy yet would else pass for those that have the new one."""
+    killed_run(tmp_path)
+    (left,) = api.zones["example.com"]
+    api.may_list = may_list
+    ledger = next_run(tmp_path)
+    ledger.add(NAME, VALUE, RetryBudget())
+    assert api.zones["example.com"] == [left]
+    assert "DeleteDomainRecord" not in api.actions()
+    assert [served.value for served in ledger.added()] == [VALUE]
+    assert ledger.remove(NAME, VALUE, RetryBudget()) is None
+    assert ledger.close() == []
+    assert api.zones["example.com"] == []
+    assert journals(tmp_path) == []
+
+
+def test_what_was_taken_over_never_counts_as_added_last(api: FakeApi, tmp_path: Path) -> None:
+    killed_run(tmp_path)
+    ledger = next_run(tmp_path)
+    ledger.add("_acme-challenge.www.example.com", VALUE, RetryBudget())
+    api.clock.sleep(1.0)
+    ledger.add(NAME, VALUE, RetryBudget())
+    first, taken_over = (served.added_at for served in ledger.added())
+    assert taken_over == first
+
+
+@pytest.mark.parametrize("is_killed_again", [True, False])
+def test_what_was_taken_over_is_listed_until_it_is_gone(
+    api: FakeApi, tmp_path: Path, is_killed_again: bool
+) -> None:
+    """Though this run never came to add it."""
+    killed_run(tmp_path)
+    ledger = next_run(tmp_path)
+    if is_killed_again:
+        kill(ledger._journal)
+    else:
+        ledger.remove(NAME, VALUE, RetryBudget())
+        ledger.close()
+    assert api.values("example.com") == [VALUE]
+    recover(tmp_path)
+    assert api.values("example.com") == []
+    assert journals(tmp_path) == []
+
+
+@pytest.mark.parametrize("may_list", [True, False])
+@pytest.mark.parametrize("code", ["QuotaExceeded.Record", "Forbidden.RAM", "DomainForbidden"])
+def test_what_cannot_be_added_again_is_removed(
+    api: FakeApi, tmp_path: Path, code: str, may_list: bool
+) -> None:
+    killed_run(tmp_path)
+    api.may_list = may_list
+    ledger = next_run(tmp_path)
+    api.faults.append(Fault(lambda: error(code), action=ADD))
+    api.faults.append(Fault(lambda: error(code), action=ADD))
+    with pytest.raises(errors.PluginError):
+        ledger.add(NAME, VALUE, RetryBudget())
+    assert ledger.remove(NAME, VALUE, RetryBudget()) is None
+    assert api.values("example.com") == []
+    assert ledger.close() == []
+    assert journals(tmp_path) == []
+
+
+@pytest.mark.parametrize("comes_in", [1.0, 9.0, 19.0])
+def test_what_a_late_call_adds_that_is_wanted_again_is_removed(
+    api: FakeApi, tmp_path: Path, comes_in: float
+) -> None:
+    ledger = make_ledger(tmp_path, in_dns)
+    ledger.plan([(NAME, VALUE)])
+    kill(ledger._journal)
+
+    def late() -> None:
+        if VALUE not in api.values("example.com"):
+            api.add("example.com", "_acme-challenge", VALUE)
+
+    api.coming.append((api.clock.now + comes_in, late))
+    ledger = next_run(tmp_path)
+    api.clock.sleep(2.0)
+    ledger.add(NAME, VALUE, RetryBudget())
+    assert ledger.remove(NAME, VALUE, RetryBudget()) is None
+    assert ledger.close() == []
+    assert not api.coming
+    assert api.values("example.com") == []
+    assert journals(tmp_path) == []
+
+
+def test_a_kill_of_long_ago_lets_nobody_wait(api: FakeApi, tmp_path: Path) -> None:
+    ledger = make_ledger(tmp_path, in_dns)
+    ledger.plan([(NAME, VALUE)])
+    kill(ledger._journal)
+    (journal,) = journals(tmp_path)
+    os.utime(journal, (time.time() - 3600.0,) * 2)
+    began = api.clock.now
+    ledger = next_run(tmp_path)
+    ledger.add(NAME, VALUE, RetryBudget())
+    assert ledger.remove(NAME, VALUE, RetryBudget()) is None
+    assert api.clock.now - began < 1.0
+
+
+def test_what_is_wanted_again_of_another_account_is_none_of_ours(
+    api: FakeApi, tmp_path: Path
+) -> None:
+    killed_run(tmp_path)
+    next_run(tmp_path, OTHER_KEY)
+    assert api.values("example.com") == []
+
+
 @pytest.mark.parametrize("may_list", [True, False])
 @pytest.mark.parametrize("is_told_its_id", [True, False])
 def test_what_a_late_call_could_add_once_more_stands_until_it_cannot(

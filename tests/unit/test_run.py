@@ -112,6 +112,22 @@ def test_the_records_of_yesterday_do_not_hold_up_those_of_today(
     run.close()
 
 
+def test_a_record_of_a_killed_run_that_is_wanted_again_is_not_removed_before(
+    api: FakeApi, run: Run, tmp_path: Path
+) -> None:
+    """A CA that reuses an order asks for the same value."""
+    killed, value = make_ledger(tmp_path, lambda name: "example.com"), digest("both times")
+    killed.add(NAME, value, RetryBudget())
+    kill(killed._journal)
+    wanted = [("example.com", NAME, value)]
+    add_all(run, wanted)
+    assert "DeleteDomainRecord" not in api.actions()
+    assert api.values("example.com") == [value]
+    remove_all(run, wanted)
+    assert api.values("example.com") == []
+    assert journals(tmp_path) == []
+
+
 def test_a_dead_api_that_was_just_probed_is_not_probed_again(
     api: FakeApi, run: Run, tmp_path: Path
 ) -> None:

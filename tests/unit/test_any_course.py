@@ -130,14 +130,17 @@ class AnyCourse(RuleBasedStateMachine):
     @rule(
         names=st.lists(st.sampled_from(NAMES), min_size=1, max_size=3),
         key_id=st.sampled_from([KEY_ID, KEY_ID, OTHER_KEY]),
+        is_order_reused=st.booleans(),
     )
     @precondition(lambda self: self.ledger is None)
-    def run_starts(self, names: list[str], key_id: str) -> None:
+    def run_starts(self, names: list[str], key_id: str, is_order_reused: bool) -> None:
         self.ledger = make_ledger(self.config_dir, IN_DNS.get, key_id)
-        self.added = []
         planned = [(name, self.value()) for name in names]
+        if is_order_reused:
+            planned = list(dict.fromkeys(self.added)) or planned
+        self.added = []
         with self.one_run() as ledger:
-            ledger.recover(RetryBudget(20.0))
+            ledger.recover(RetryBudget(20.0), planned)
             ledger.plan(planned)
             for name, value in planned:
                 self.add(name, value)

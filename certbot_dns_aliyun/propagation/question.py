@@ -107,9 +107,9 @@ class Reply:
 async def ask(
     server: NameServer,
     name: str,
-    kind: dns.rdatatype.RdataType = dns.rdatatype.TXT,
-    timeout: float = 2.0,
-    way: Way = Way.UDP,
+    kind: dns.rdatatype.RdataType,
+    timeout: float,
+    way: Way,
     recursive: bool = False,
 ) -> Reply:
     """Ask a name server for the records of a name, once, from a fresh source port.

@@ -37,7 +37,7 @@ def answer(monkeypatch: pytest.MonkeyPatch, given: Any, tcp: bool = False) -> Re
         return dns.message.from_text(given)
 
     monkeypatch.setattr(dns.asyncquery, "tcp" if tcp else "udp", query)
-    return asyncio.run(ask(SERVER, NAME, way=Way.TCP if tcp else Way.UDP))
+    return asyncio.run(ask(SERVER, NAME, dns.rdatatype.TXT, 2.0, Way.TCP if tcp else Way.UDP))
 
 
 def message(flags: str = "QR AA", rcode: str = "NOERROR", **sections: str) -> str:
@@ -161,23 +161,3 @@ def test_a_server_is_shown_with_its_address() -> None:
 )
 def test_name_servers_of_alibaba_cloud_are_known_by_their_names(name: str, is_alidns: bool) -> None:
     assert NameServer(name, "192.0.2.1").is_alidns is is_alidns
-
-
-@pytest.mark.parametrize("rcode", ["FORMERR", "NOTIMP", "BADVERS"])
-def test_a_server_that_knows_no_edns_is_asked_without(
-    monkeypatch: pytest.MonkeyPatch, rcode: str
-) -> None:
-    asked: list[int] = []
-
-    async def query(query: dns.message.Message, where: str, **more: Any) -> Any:
-        asked.append(query.edns)
-        knows = query.edns < 0
-        if knows:
-            return dns.message.from_text(message(answer=txt("value")))
-        refusal = dns.message.make_response(query)
-        refusal.set_rcode(dns.rcode.from_text(rcode))
-        return refusal
-
-    monkeypatch.setattr(dns.asyncquery, "udp", query)
-    assert asyncio.run(ask(SERVER, NAME)).values == {"value"}
-    assert asked == [0, -1]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import struct
 import time
 from typing import Any, Callable
 
+import dns.exception
 import dns.flags
 import dns.message
+import dns.rcode
 import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
@@ -22,6 +25,7 @@ from certbot_dns_aliyun.propagation.wire import (
     Way,
     _Datagrams,
     _Stream,
+    exchange,
     make_query,
 )
 
@@ -62,15 +66,16 @@ def reply_over_tcp(answer: Answer) -> Reply:
         writer.close()
 
     async def exchange() -> Reply:
-        server = await asyncio.start_server(serve, ADDRESS, 0)
-        async with server:
-            port = server.sockets[0].getsockname()[1]
-            return await ask(NameServer("ns", ADDRESS, port), NAME, way=Way.TCP)
+        listening = await asyncio.start_server(serve, ADDRESS, 0)
+        async with listening:
+            port = listening.sockets[0].getsockname()[1]
+            server = NameServer("ns", ADDRESS, port)
+            return await ask(server, NAME, dns.rdatatype.TXT, 2.0, Way.TCP)
 
     return asyncio.run(exchange())
 
 
-def reply_over_udp(answer: Answer) -> Reply:
+def reply_over_udp(answer: Answer, way: Way = Way.UDP) -> Reply:
     class Server(asyncio.DatagramProtocol):
         def connection_made(self, transport: Any) -> None:
             self.transport = transport
@@ -84,11 +89,60 @@ def reply_over_udp(answer: Answer) -> Reply:
         transport, _ = await loop.create_datagram_endpoint(Server, (ADDRESS, 0))
         try:
             port = transport.get_extra_info("sockname")[1]
-            return await ask(NameServer("ns", ADDRESS, port), NAME, timeout=1.0)
+            return await ask(NameServer("ns", ADDRESS, port), NAME, dns.rdatatype.TXT, 1.0, way)
         finally:
             transport.close()
 
     return asyncio.run(exchange())
+
+
+@pytest.mark.parametrize("unchecked", [False, True])
+@pytest.mark.parametrize("way", list(Way))
+def test_a_question_tells_the_size_that_passes_and_wants_signatures_only_where_asked_to(
+    way: Way, unchecked: bool
+) -> None:
+    query = make_query(NAME, dns.rdatatype.TXT, way, unchecked)
+    flags = dns.flags.RD | dns.flags.CD if unchecked else dns.flags.RD
+    assert query.flags == flags
+    plain = (-1, 0, 0)
+    edns = (0, 1232, dns.flags.DO if unchecked else 0)
+    assert (query.edns, query.payload, query.ednsflags) == (plain if way is Way.PLAIN else edns)
+    if not unchecked:
+        assert make_query(NAME, dns.rdatatype.TXT, way).to_wire()[2:] == query.to_wire()[2:]
+
+
+@pytest.mark.parametrize("rcode", [dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS])
+@pytest.mark.parametrize("way", list(Way))
+def test_who_knows_no_edns_is_asked_without_it_the_same_way(
+    way: Way, rcode: dns.rcode.Rcode
+) -> None:
+    asked = []
+
+    def answer(query: dns.message.Message) -> list[bytes]:
+        asked.append(query.edns)
+        if query.edns < 0:
+            return [texts(query, 1)]
+        response = dns.message.make_response(query)
+        response.set_rcode(rcode)
+        return [response.to_wire()]
+
+    reply = reply_over_tcp(answer) if way is Way.TCP else reply_over_udp(answer, way)
+    assert reply.outcome is Outcome.AUTHORITATIVE
+    assert len(reply.values) == 1
+    assert asked == ([-1] if way is Way.PLAIN else [0, -1])
+
+
+@pytest.mark.parametrize("is_connected", [True, False])
+def test_only_a_socket_that_is_connected_hears_that_a_port_is_closed(is_connected: bool) -> None:
+    """Who answers for a name server from another address is heard by none of them."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
+        closed.bind((ADDRESS, 0))
+        port = closed.getsockname()[1]
+    query = make_query(NAME, dns.rdatatype.TXT, Way.UDP)
+    more = {"is_connected": True} if is_connected else {}
+    error = ConnectionRefusedError if is_connected else dns.exception.Timeout
+    with pytest.raises(error):
+        asyncio.run(exchange(query, ADDRESS, port, 0.3, Way.UDP, **more))
 
 
 @pytest.mark.parametrize("is_cut", [False, True])

@@ -593,9 +593,7 @@ def test_a_disk_that_is_full_is_told_once_with_the_journals_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     write = os.write
-    monkeypatch.setattr(
-        os, "write", lambda file, text: write(file, text) - (A.value.encode() in text)
-    )
+    monkeypatch.setattr(os, "write", lambda file, text: write(file, text) - (b"add" in text))
     journal = of_this_run(tmp_path)
     for key in (A, B):
         journal.adding({key: ""})

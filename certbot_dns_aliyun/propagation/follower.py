@@ -4,9 +4,9 @@ A lost question says nothing, and is asked again. An answer with authority and w
 that one machine behind the address serves them; one without them, that one does not. So each record
 is asked for until it was seen once, and when all were, a sample of questions at once, each from a
 fresh source port and so perhaps to another machine, must be answered well without exception
-(:mod:`certbot_dns_aliyun.propagation.sample`). It is about the records that were added last, which
-a machine that is late has last; the first answer for a record is a part of it, but not one that was
-asked for again until it was good.
+(:mod:`certbot_dns_aliyun.propagation.sample`). Two thirds of it are about the record that was added
+last, which a machine that is late has last; its first answer is a part of the sample, but not one
+that was asked for again until it was good.
 
 When a record is due is learnt: one address is asked often, the others seldom, until one has served
 something; from then on a record is asked for when it is as old as others were when they were seen.
@@ -32,8 +32,6 @@ from certbot_dns_aliyun.propagation.sample import Sample
 
 logger = logging.getLogger(__name__)
 
-#: Seconds within which records count as added with the last one: a third of a sample is about them.
-_WITH_THE_LAST = 1.0
 #: Seconds for which a sample waits for zones that have not been seen.
 _OTHER_ZONES = 1.0
 #: Questions of the last look at an address whose sample is not fresh.
@@ -148,9 +146,8 @@ class Follower:
         self._wanted = wanted
         self._untried = set(wanted)
         self._last = max(wanted, key=lambda name: wanted[name].added_at)
-        as_young = wanted[self._last].added_at - _WITH_THE_LAST
-        self._last_ones = [name for name in wanted if wanted[name].added_at >= as_young]
-        self._in_a_row = 0
+        # Good answers in a row: the first ones for other records than the last, and all others.
+        self._first_ones = self._in_a_row = 0
         self._clock = clock
         self._sharing = sharing
         self._is_trusted = is_trusted
@@ -161,7 +158,7 @@ class Follower:
         self._restraint = 0
         self._unanswered_since: float | None = None
         self._unanswered_looks = 0
-        self._turned_away_since: float | None = None
+        self._is_turned_away = False
         self._caps: dict[str, Cap] = {}
         self._stirred = asyncio.Event()
 
@@ -353,20 +350,26 @@ class Follower:
         few = 2 * self._restraint
         # Where one of them is known to be late, few questions mostly show that.
         burst = _MANY if self.contact.disagrees else _FIRST_BURST
+        refused_at = math.inf
         try:
             sample = await self._join()
             while True:
-                lacks = sample.answers(self.contact.disagrees, few) - self._in_a_row
+                answers = sample.answers(self.contact.disagrees, few)
+                of_others = min(self._first_ones, answers // 3)
+                lacks = answers - of_others - self._in_a_row
                 if lacks <= 0:
                     break
                 burst = min(burst, lacks)
-                with_the_last = random.choices(self._last_ones, k=burst // 3)  # noqa: S311, no secret
-                names = [*with_the_last, *[self._last] * (burst - burst // 3)]
-                denied, answered = await self._ask(names)
+                count = min(burst // 3, answers // 3 - of_others)
+                others = random.choices(list(self._wanted), k=count)  # noqa: S311, no secret
+                denied, answered = await self._ask([*others, *[self._last] * (burst - count)])
                 if denied:
                     return True
-                if self._is_turned_away():
-                    self._in_a_row, burst = 0, _MANY
+                if self._is_turned_away:
+                    refused_at = min(refused_at, self._clock.now())
+                if self._is_turned_away and self._clock.now() - refused_at < _GRACE:
+                    # Some machines may get the zone in a moment, as others have it.
+                    self._in_a_row, self._first_ones, burst = 0, 0, _MANY
                     await asyncio.sleep(_LONGEST_PAUSE)
                 elif 2 * answered >= burst:
                     burst *= 2
@@ -398,11 +401,6 @@ class Follower:
                 await self._rest(left)
         return sample
 
-    def _is_turned_away(self) -> bool:
-        """Tell whether some machines may get the zone in a moment, as others have it."""
-        since = self._turned_away_since
-        return since is not None and self._clock.now() - since < _GRACE
-
     async def _ask(self, names: Sequence[str]) -> tuple[bool, int]:
         """Ask for names, all at once, and note what is served.
 
@@ -415,8 +413,9 @@ class Follower:
         for name, reply in zip(names, replies):
             age = now - self._wanted[name].added_at
             if self._is_served(name, reply):
-                proves = name not in self.missing or name in self._untried
-                self._in_a_row += proves and name in self._last_ones
+                is_first = name in self.missing and name in self._untried
+                self._first_ones += is_first and name != self._last
+                self._in_a_row += name not in self.missing or (is_first and name == self._last)
                 self._seen(name, age)
             elif reply.outcome is Outcome.AUTHORITATIVE:
                 denied.append((name, age))
@@ -455,7 +454,7 @@ class Follower:
             self.contact.too_young = 0.0
 
     def _denied(self, name: str, age: float) -> None:
-        self._in_a_row = 0
+        self._first_ones = self._in_a_row = 0
         if name not in self.missing:
             # It was served by another machine, or has vanished since.
             self.missing = {each: None for each in self._wanted if each in {*self.missing, name}}
@@ -478,10 +477,7 @@ class Follower:
             self._restraint = min(self._restraint + 1, len(_RESTRAINED) - 1)
         elif not silent:
             self._restraint = max(self._restraint - 1, 0)
-        if not any(reply.outcome in _WITHOUT_THE_ZONE for reply in replies):
-            self._turned_away_since = None
-        elif self._turned_away_since is None:
-            self._turned_away_since = self._clock.now()
+        self._is_turned_away = any(reply.outcome in _WITHOUT_THE_ZONE for reply in replies)
         if outcome is Outcome.AUTHORITATIVE:
             self.authoritative_at = self._clock.now()
             self._unanswered_since, self._unanswered_looks = None, 0

@@ -105,7 +105,7 @@ class ZoneWatch:
         """Watch until all is served or the time is up; what came of it, the properties tell."""
         started = self._clock.now()
         self._changed = asyncio.Event()
-        following = self._follow_all()
+        following = self._follow(self.servers)
         checking: asyncio.Future[list[NameServer]] | None = None
         check_at = started + (_SECOND_OPINION if self.servers else 0.0)
         try:
@@ -115,9 +115,11 @@ class ZoneWatch:
                     return
                 if checking and checking.done():
                     if checking.result():
-                        self._take(checking.result())
-                        await _end(following)
-                        following = self._follow_all()
+                        new = self._take(checking.result())
+                        if not self.followers:
+                            await _end(following)
+                            following = []
+                        following += self._follow(new)
                     checking, check_at = None, self._clock.now() + _SECOND_OPINION
                 if not checking and self._clock.now() >= check_at:
                     checking = asyncio.ensure_future(self._check_servers())
@@ -130,23 +132,26 @@ class ZoneWatch:
         finally:
             await _end([*following, *([checking] if checking else [])])
 
-    def _follow_all(self) -> list[asyncio.Future[None]]:
-        self.followers = [
+    def _follow(self, servers: Sequence[NameServer]) -> list[asyncio.Future[None]]:
+        # What the registry names beside them, other zones will follow, too.
+        sharing = max(self._sharing.values(), default=1)
+        new = [
             Follower(
                 self._contact(server),
                 self.zone,
                 self._wanted,
                 self._clock,
-                self._sharing.get(server.address, 1),
+                self._sharing.get(server.address, sharing),
                 is_trusted=self._second_opinion is None,
                 server=server,
                 changed=self._something_changed,
             )
-            for server in self.servers
+            for server in servers
             if _is_routable(server)
         ]
+        self.followers += new
         self._choose_whom_to_ask_often()
-        return [asyncio.ensure_future(follower.run()) for follower in self.followers]
+        return [asyncio.ensure_future(follower.run()) for follower in new]
 
     def _choose_whom_to_ask_often(self) -> None:
         """Let one address be asked often that is not asked so for another zone."""
@@ -173,13 +178,17 @@ class ZoneWatch:
         known = {server.address for server in self.servers}
         return servers if any(server.address not in known for server in servers) else []
 
-    def _take(self, servers: list[NameServer]) -> None:
-        """Watch what the registry names in place of ours if it names none of them, else beside."""
+    def _take(self, servers: list[NameServer]) -> list[NameServer]:
+        """Take what the registry names in place of ours if it names none of them, else beside.
+
+        :returns: those that are new
+        """
         known = {server.address for server in self.servers}
-        if known.isdisjoint(server.address for server in servers):
-            self.switched, self.servers = bool(self.servers), servers
-        else:
-            self.servers += [server for server in servers if server.address not in known]
+        new = [server for server in servers if server.address not in known]
+        if len(new) == len(servers):
+            self.switched, self.servers, self.followers = bool(self.servers), [], []
+        self.servers += new
+        return new
 
     @property
     def is_blind(self) -> bool:

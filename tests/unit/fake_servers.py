@@ -38,6 +38,7 @@ class Server:
     :ivar loss: the chance that a question gets no answer
     :ivar ways: the ways that lead to it
     :ivar rate_limit: how many answers it gives in a second, and no more for that time
+    :ivar over_rate: how it answers what is beyond that
     :ivar most_values: how many values of a name it gives at most
     :ivar in_turn: whether those are others each time
     :ivar others: values at each name that are not ours
@@ -53,6 +54,7 @@ class Server:
     loss: float = 0.0
     ways: Sequence[Way] = tuple(Way)
     rate_limit: int | None = None
+    over_rate: Outcome = Outcome.SILENT
     most_values: int = 1000
     in_turn: bool = False
     others: frozenset[str] = frozenset()
@@ -124,7 +126,9 @@ class Servers:
             if outcome is Outcome.AUTHORITATIVE and kind == dns.rdatatype.TXT:
                 outcome = asked.for_records
             ways = asked.ways_at(self.clock.elapsed) if asked.ways_at else asked.ways
-            if asked.is_over_its_rate(self.clock.elapsed) or way not in ways:
+            if asked.is_over_its_rate(self.clock.elapsed):
+                outcome = asked.over_rate
+            if way not in ways:
                 outcome = Outcome.SILENT
             if self.random.random() < asked.loss or asked.seconds > timeout:
                 outcome = Outcome.SILENT

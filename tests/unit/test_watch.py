@@ -351,6 +351,44 @@ def test_what_the_registry_names_beside_known_addresses_is_asked_beside_them(clo
     assert 40 <= clock.elapsed < 45
 
 
+def test_what_is_known_of_an_address_stays_when_the_registry_names_more(clock: Clock) -> None:
+    """Who is out need not prove it once more."""
+
+    async def registry(name: str) -> list[NameServer]:
+        return [NameServer("ns1.alidns.com", f"192.0.2.{number}") for number in (1, 2, 9)]
+
+    wanted = {NAME: frozenset({"value"})}
+    refusing = [Server(outcome=lambda _: Outcome.REFUSING) for _ in range(2)]
+    fake = Servers(
+        clock, wanted, dict(zip(("192.0.2.1", "192.0.2.2", "192.0.2.9"), [*refusing, Server()]))
+    )
+    known = [NameServer("ns1.alidns.com", f"192.0.2.{number}") for number in (1, 2)]
+    zone = a_watch(known, wanted, LIMITS, second_opinion=registry)
+    with fake.in_place():
+        clock.run(watching(zone))
+    assert [server.address for server in zone.complete] == ["192.0.2.9"]
+    assert len(zone.followers) == 3
+    assert 15 <= clock.elapsed < 17
+
+
+def test_what_the_registry_names_is_shared_by_as_many_zones_as_the_others(clock: Clock) -> None:
+    known = NameServer("ns1.alidns.com", "192.0.2.1")
+    new = NameServer("ns1.alidns.com", "192.0.2.9")
+    wanted = {NAME: frozenset({"value"})}
+
+    async def sharing_of_both() -> list[int]:
+        zone = a_watch([known], wanted, LIMITS, sharing={known.address: 7, "192.0.2.8": 9})
+        zone._changed = asyncio.Event()
+        tasks = zone._follow([known]) + zone._follow([new])
+        for task in tasks:
+            task.cancel()
+        return [follower._sharing for follower in zone.followers]
+
+    fake = Servers(clock, wanted, {})
+    with fake.in_place():
+        assert clock.run(sharing_of_both()) == [7, 9]
+
+
 @pytest.mark.parametrize("first_looked_up", ["dns1.hichina.com", "ns1.vanity.example"])
 def test_an_address_goes_by_the_name_that_the_zone_gives_it(
     clock: Clock, first_looked_up: str

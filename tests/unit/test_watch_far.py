@@ -258,6 +258,38 @@ def test_machines_that_do_not_have_the_zone_yet_are_waited_for_some_seconds(
     assert 5.0 <= clock.elapsed < 8.0
 
 
+@pytest.mark.parametrize("rate", [10, 20])
+@pytest.mark.parametrize("over", [Outcome.REFUSING, Outcome.FAILING, SILENT])
+def test_who_limits_its_rate_is_waited_for_some_seconds_however_it_says_so(
+    clock: Clock, rate: int, over: Outcome
+) -> None:
+    servers = [Server([after(1.0)], rate_limit=rate, over_rate=over) for _ in range(2)]
+    zone, fake = watch(clock, servers)
+    assert zone.served_since
+    assert clock.elapsed < 25
+    assert fake.questions < 1000
+
+
+@pytest.mark.parametrize(("names", "addresses", "lacking"), [(50, 2, 1), (50, 2, 3), (100, 1, 1)])
+def test_a_machine_that_lacks_the_last_records_alone_is_hardly_ever_missed(
+    names: int, addresses: int, lacking: int
+) -> None:
+    """It copies in batches, and one ended just before."""
+    missed = 0
+    for seed in range(20):
+        random.seed(seed)
+        by_chance, late = random.Random(seed), [after(10.0), *[after(1.0)] * 3]
+        last = {name_of(number): late for number in range(names - lacking, names)}
+        servers = [
+            Server([after(1.0)], by_chance=by_chance, machines_for=last) for _ in range(addresses)
+        ]
+        clock = Clock()
+        with clock.in_place():
+            zones_at_the_same(servers, clock, names, names)
+        missed += clock.elapsed < 10.0
+    assert missed <= 2
+
+
 def test_a_zone_that_no_address_serves_holds_up_no_other_at_the_same(clock: Clock) -> None:
     """It may be the one that asks for all of them."""
     servers = far_away(0.03, 0.0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 from certbot import errors, interfaces
 from certbot.plugins import dns_common
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from certbot_dns_aliyun.run import Run
 
+T = TypeVar("T")
+
 logger = logging.getLogger(__name__)
 log_legibly()
 
@@ -31,6 +33,8 @@ DEFAULT_PROPAGATION_SECONDS = 30
 DEFAULT_WAIT_LIMIT = 600
 
 _DAY = 24 * 60 * 60
+#: Seconds that the search for an access key gets to end, once a signal has ended the run.
+_LAST_SEARCH = 5.0
 
 
 class Authenticator(dns_common.DNSAuthenticator):
@@ -156,7 +160,7 @@ class Authenticator(dns_common.DNSAuthenticator):
 
         if not self.conf("credentials"):
             try:
-                self._settings = settings.without_file()
+                self._settings = _aside(settings.without_file)
                 return
             except errors.PluginError as error:
                 if self.config.noninteractive_mode:
@@ -205,6 +209,23 @@ class Authenticator(dns_common.DNSAuthenticator):
             insists=self.conf("wait-for") == "nothing",
             allows_subset=self.config.allow_subset_of_names,
         )
+
+
+def _aside(get: Callable[[], T]) -> T:
+    """Get something in another thread: libraries swallow the exception by which a signal strikes.
+
+    A profile's next refresh token may have to be stored yet then; another signal ends the wait.
+    """
+    from certbot_dns_aliyun.background import Aside
+
+    aside = Aside()
+    got: list[T] = []
+    try:
+        aside.do(lambda: got.append(get()))
+    except BaseException:
+        aside.wait(_LAST_SEARCH)
+        raise
+    return got[0]
 
 
 def seconds_of(option: str, value: int | str) -> int:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import threading
+import time
 import unittest
 from collections.abc import Iterable
 from pathlib import Path
@@ -262,6 +265,33 @@ def test_who_is_asked_for_a_file_is_told_before_why_there_are_no_credentials_wit
     monkeypatch.setattr(Authenticator, "_prompt_for_file", answer)
     Authenticator(config, "dns-aliyun").perform([ACHALL])
     assert [r.levelname for r in caplog.records if "None were" in r.getMessage()] == ["WARNING"]
+
+
+def test_a_signal_ends_a_run_that_searches_for_credentials_once_it_has_stored_what_it_got(
+    config: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.dns_aliyun_credentials = None
+    stored = []
+
+    def find() -> None:
+        with contextlib.suppress(Exception):  # as libraries do
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(1)
+        stored.append("the next refresh token")
+
+    def strike(number: int, frame: object) -> None:
+        """Strikes as Certbot's own handler does."""
+        raise errors.SignalExit
+
+    monkeypatch.setattr(settings, "without_file", find)
+    before = signal.signal(signal.SIGTERM, strike)
+    try:
+        with pytest.raises(errors.SignalExit):
+            Authenticator(config, "dns-aliyun").perform([ACHALL])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert stored
+    assert not made
 
 
 def test_bad_credentials_leave_nothing_to_clean_up(config: SimpleNamespace) -> None:

@@ -266,9 +266,12 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         "places are searched where Alibaba Cloud's own tools look. In parentheses stands what was "
         "tried. Under cron and systemd the environment and the home folder are not those of your "
         "shell.",
+        ("No access key can be had now",): "Without ``--dns-aliyun-credentials``: what is set "
+        "there does not work for the moment, and tries in a row did not help. The places after it "
+        "are not searched, since their key may be another account's.",
         ("are used instead",): "A warning: the key may be of another account than the one that was "
-        "meant. Set all variables of that kind, or none. Alibaba Cloud's own tools pass them over, "
-        "too.",
+        "meant. Set all that credentials of that kind need, or none of it. Alibaba Cloud's own "
+        "tools pass them over, too.",
         ("Using the credentials of", "The access key comes from"): "No error; ``certbot -v`` tells "
         "it.",
     },
@@ -572,6 +575,7 @@ FILLED_IN = {
     "if_none": "",
     "zone if place.is_elsewhere else ''": "",
     "error.because()[0]": "<reason>",
+    "error.because()[1]": "<advice>",
     "or_else": "raise --dns-aliyun-wait-limit",
     "TARGETS": "delegation_targets",
     "own.zone": "<zone>",

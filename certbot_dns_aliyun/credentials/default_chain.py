@@ -42,7 +42,8 @@ class _Unusable(str):
 def find() -> KeySource:
     """Give the first link of the chain that has an access key.
 
-    :raises errors.PluginError: if none has; lists what was tried
+    :raises errors.PluginError: if none has, listing what was tried; or if one that is set does not
+        give one now, but may later: the next one may be another account's
     """
     tried = []
     install = ""
@@ -62,7 +63,15 @@ def find() -> KeySource:
         except (AlidnsError, errors.PluginError) as error:
             logger.debug("%s: %s", link.origin, error)
             why = _why(error)
-            tried.append(why if link.origin in why else f"{link.origin}: {why}")
+            why = why if link.origin in why else f"{link.origin}: {why}"
+            if _NOT_SET in link.origin:
+                tried.append(why)
+                continue
+            if isinstance(error, AlidnsError) and error.verdict in PASSING:
+                raise errors.PluginError(
+                    f"No access key can be had now: {why}; {error.because()[1]}."
+                ) from None
+            tried.append(_Unusable(why))
             continue
         for each in tried:
             if isinstance(each, _Unusable):

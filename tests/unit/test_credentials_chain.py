@@ -12,10 +12,12 @@ from certbot import errors
 
 from certbot_dns_aliyun.credentials import default_chain, kinds, library
 from certbot_dns_aliyun.errors import AlidnsError, NotCalled
-from certbot_dns_aliyun.unanswered import Lost
+from certbot_dns_aliyun.unanswered import Lost, NotSent
 from tests.unit import fake_library
 from tests.unit.fake_library import Provider
 from tests.unit.fake_time import Clock
+
+OF_INSTANCE = "the role of the ECS instance (its metadata service)"
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +34,7 @@ def on_ecs(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Iterator[Provider]:
     provider = Provider(clock)
 
     def make(role: str | None, where: str) -> Any:
-        return library.LibrarySource(provider.make, "the role of the ECS instance")
+        return library.LibrarySource(provider.make, f"the role of the ECS instance ({where})")
 
     monkeypatch.setattr(kinds, "ecs_source", make)
     monkeypatch.setattr("time.sleep", clock.sleep)
@@ -119,11 +121,9 @@ def test_variables_that_make_no_key_are_told_before_others_take_their_place(
 ) -> None:
     for name, value in given.items():
         monkeypatch.setenv(f"ALIBABA_CLOUD_{name}", value)
-    assert default_chain.find().origin == "the role of the ECS instance"
+    assert default_chain.find().origin == OF_INSTANCE
     (warning,) = (r.getMessage() for r in caplog.records if r.levelname == "WARNING")
-    assert warning.endswith(
-        f"{said}; the credentials of the role of the ECS instance are used instead."
-    )
+    assert warning.endswith(f"{said}; the credentials of {OF_INSTANCE} are used instead.")
     assert "Secret " not in caplog.text
     caplog.clear()
     on_ecs.instead = [AlidnsError(NotCalled.NOT_ON_ECS)]
@@ -138,7 +138,7 @@ def test_where_a_key_did_not_come_from_is_said_once(on_ecs: Provider) -> None:
     with pytest.raises(errors.PluginError) as caught:
         default_chain.find()
     assert str(caught.value).count("the role of the ECS instance") == 1
-    assert "the role of the ECS instance gives no access key (HTTP status 404)" in str(caught.value)
+    assert f"{OF_INSTANCE} gives no access key (HTTP status 404)" in str(caught.value)
 
 
 def test_a_moments_trouble_does_not_break_the_chain(on_ecs: Provider) -> None:
@@ -220,7 +220,67 @@ def test_a_file_that_others_can_write_is_passed_over(on_ecs: Provider, tmp_path:
     with pytest.raises(errors.PluginError) as caught:
         default_chain.find()
     assert f"{config} can be written by others" in str(caught.value)
-    assert default_chain.find().origin == "the role of the ECS instance"
+    assert default_chain.find().origin == OF_INSTANCE
+
+
+@pytest.fixture
+def of_oidc(on_ecs: Provider, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Provider:
+    """A role through OIDC, set by its variables."""
+    provider = Provider(clock)
+    for name in ("ROLE_ARN", "OIDC_PROVIDER_ARN", "OIDC_TOKEN_FILE"):
+        monkeypatch.setenv(f"ALIBABA_CLOUD_{name}", f"the {name}")
+    modules = library.providers()
+    monkeypatch.setattr(modules, "OIDCRoleArnCredentialsProvider", provider.make, raising=False)
+    return provider
+
+
+def test_what_is_set_and_gives_no_key_is_told_before_another_account_is_used(
+    of_oidc: Provider, caplog: pytest.LogCaptureFixture
+) -> None:
+    of_oidc.instead = [AlidnsError(NotCalled.NO_CREDENTIALS, detail="NoPermission")]
+    assert default_chain.find().origin == OF_INSTANCE
+    (warning,) = (r.getMessage() for r in caplog.records if r.levelname == "WARNING")
+    assert warning.startswith("OIDC (the variables ALIBABA_CLOUD_ROLE_ARN,")
+    assert warning.endswith(
+        f"gives no access key (NoPermission); the credentials of {OF_INSTANCE} are used instead."
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            AlidnsError(NotCalled.CREDENTIALS_NOT_YET, detail="HTTP status 503"),
+            "kept failing to give an access key (HTTP status 503); run Certbot again later.",
+        ),
+        (
+            AlidnsError(NotSent.NO_ADDRESS, host="sts.aliyuncs.com"),
+            ": the name sts.aliyuncs.com cannot be resolved; check the network",
+        ),
+    ],
+)
+def test_a_moments_trouble_does_not_change_the_account(
+    of_oidc: Provider, on_ecs: Provider, error: AlidnsError, said: str
+) -> None:
+    of_oidc.instead = [error for _ in range(9)]
+    with pytest.raises(errors.PluginError) as caught:
+        default_chain.find()
+    assert str(caught.value).startswith("No access key can be had now: OIDC (the variables ")
+    assert str(caught.value).count("OIDC (") == 1
+    assert said in str(caught.value)
+    assert not on_ecs.made
+
+
+def test_trouble_of_a_metadata_service_that_nobody_has_set_is_passed_over(
+    on_ecs: Provider, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_CREDENTIALS_URI", "http://localhost/")
+    modules = library.providers()
+    monkeypatch.setattr(
+        modules, "URLCredentialsProvider", lambda uri: Provider(clock), raising=False
+    )
+    on_ecs.instead = [AlidnsError(Lost.NO_REPLY) for _ in range(9)]
+    assert default_chain.find().origin.startswith("the credentials URI")
 
 
 @pytest.mark.parametrize("name", ["ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN"])

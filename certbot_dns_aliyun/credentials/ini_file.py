@@ -30,8 +30,9 @@ _OPEN_TRIPLE = re.compile(r"""=\s*('''|\"\"\")""")
 _QUOTED = re.compile(r""""(?P<double>[^"]*)"\s*(#.*|;[^"]*)?|'(?P<single>[^']*)'\s*(#.*|;[^']*)?""")
 _REFERENCE = re.compile(r"%\([^)]*\)s")
 
-#: What pipes held, by device and inode: they can be read but once, and Certbot asks more often.
-_read_pipes: dict[tuple[int, int], bytes] = {}
+#: What pipes held: they can be read but once, and Certbot asks more often. Reading leaves the time
+#: of a pipe's last change as it is; making it anew or writing into it does not.
+_read_pipes: dict[tuple[str, int, int, int], bytes] = {}
 
 
 @dataclass(frozen=True)
@@ -165,18 +166,20 @@ def _content(path: str) -> bytes | None:
     if stat.S_ISDIR(status.st_mode):
         raise errors.PluginError(f"{path} is a folder; name the credentials file in it.")
     if stat.S_ISFIFO(status.st_mode):
-        which = (status.st_dev, status.st_ino)
-        if which not in _read_pipes:
-            _read_pipes[which] = _content_of_pipe(path)
-        return _read_pipes[which]
+        known = _read_pipes.get(_which(path, status))
+        return _content_of_pipe(path) if known is None else known
     if not stat.S_ISREG(status.st_mode):
         return None
     with open(path, "rb") as file:
         return file.read(_SIZE_LIMIT + 1)
 
 
+def _which(path: str, status: os.stat_result) -> tuple[str, int, int, int]:
+    return os.path.abspath(path), status.st_dev, status.st_ino, status.st_ctime_ns
+
+
 def _content_of_pipe(path: str) -> bytes:
-    """Read a pipe to its end, as ``<(…)`` of a shell or ``mkfifo`` makes one."""
+    """Read a pipe to its end, as ``<(…)`` of a shell or ``mkfifo`` makes one, and keep that."""
     deadline = time.monotonic() + _PIPE_LIMIT
     content = b""
     pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -197,6 +200,7 @@ def _content_of_pipe(path: str) -> bytes:
                     f"{_PIPE_LIMIT:.0f} seconds; start what writes it first, or give a file."
                 )
             time.sleep(_PIPE_PAUSE)
+        _read_pipes[_which(path, os.fstat(pipe))] = content
     finally:
         os.close(pipe)
     return content

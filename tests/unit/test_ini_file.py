@@ -202,6 +202,29 @@ def test_a_pipe_is_read_once_for_all(path: Path) -> None:
     writer.join(10)
 
 
+@pytest.mark.parametrize("name", ["aliyun.ini", "other.ini"])
+def test_another_pipe_in_the_place_of_one_is_read_anew(path: Path, name: str) -> None:
+    """As hooks make them; the inode is most often that of the one before."""
+    other = path.with_name(name)
+    for pipe, secret in ((path, "Before"), (other, "After")):
+        writer = written_into_a_pipe(pipe, f"{FIRST_LINE}{SECRET_LINE}{secret}")
+        for _ in range(2):
+            assert settings.load(str(pipe)).accounts[0].source.get().secret == secret
+        writer.join(10)
+        pipe.unlink()
+
+
+def test_a_pipe_that_is_written_into_again_is_read_anew(path: Path) -> None:
+    os.mkfifo(path)
+    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a writer need not wait for us
+    for secret in ("Before", "After"):
+        time.sleep(0.05)  # file systems tell no shorter times apart
+        path.write_text(f"{FIRST_LINE}{SECRET_LINE}{secret}", encoding="utf-8")
+        for _ in range(2):
+            assert settings.load(str(path)).accounts[0].source.get().secret == secret
+    os.close(reading)
+
+
 def test_a_pipe_whose_writer_is_gone_already_is_read() -> None:
     reading, writing = os.pipe()
     os.write(writing, f"{FIRST_LINE}{SECRET_LINE}{SECRET}".encode())

@@ -118,7 +118,11 @@ class LibrarySource(KeySource):
             try:
                 if self._provider is None:
                     self._provider = self._make_provider()
-                got = self._provider.get_credentials()
+                try:
+                    got = self._provider.get_credentials()
+                except Exception:
+                    self._provider = None  # what it has read may be used up, by others perhaps
+                    raise
             except AlidnsError as error:
                 # No record is involved, so none may have been made.
                 raise error.with_(origin=self.origin, maybe_done=False) from None

@@ -157,6 +157,15 @@ def test_a_rejected_key_is_replaced_once_for_all_who_hold_it(
     assert (provider.made, provider.fetched) == (2, 2)
 
 
+def test_what_fails_reads_its_settings_anew_for_the_next_try(
+    provider: Provider, source: LibrarySource
+) -> None:
+    provider.instead = [failing()]
+    refusal(source)
+    source.get()
+    assert (provider.made, provider.fetched) == (2, 2)
+
+
 def test_rejections_in_a_row_do_not_hammer_sts(
     clock: Clock, provider: Provider, source: LibrarySource
 ) -> None:

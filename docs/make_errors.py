@@ -81,9 +81,9 @@ CODES: dict[str, dict[Code, str]] = {
         "such as ``/tmp``, in which everybody may remove only what is theirs, will do.",
         NotCalled.PROFILE_NOT_WRITABLE: "A profile of mode OAuth changes its refresh token each "
         "time that it is used, and the old one is worthless then. The plugin tries first whether "
-        "the file can be replaced, which it cannot be on a read-only mount, or when it is itself a "
-        "mount point of a container. For unattended renewals, a role or a RAM user's key is "
-        "better.",
+        "the file can be replaced, which it cannot be on a read-only mount, when it is itself a "
+        "mount point of a container, or while another program keeps it locked for more than ten "
+        "seconds. For unattended renewals, a role or a RAM user's key is better.",
         NotCalled.CREDENTIALS_NOT_YET: "STS, the metadata service or the credentials URI did not "
         "work for minutes.",
         NotCalled.NOT_ON_ECS: "``dns_aliyun_ecs_ram_role`` works on an ECS instance alone, and not "

@@ -8,13 +8,16 @@ that it cannot when the token is spent, and puts what a command gave into it as 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import logging
 import os
 import stat
 import tempfile
-from typing import Any, Callable
+import time
+from collections.abc import Iterator
+from typing import Any, Callable, TextIO
 
 from certbot_dns_aliyun.credentials import library
 from certbot_dns_aliyun.credentials.safe_file import ensure_safe
@@ -23,6 +26,10 @@ from certbot_dns_aliyun.errors import AlidnsError, NotCalled
 logger = logging.getLogger(__name__)
 
 CONFIG_FILE = "~/.aliyun/config.json"
+
+#: Seconds in which others must let go of the file, and between two looks at it.
+_LOCK_LIMIT = 10.0
+_LOCK_PAUSE = 0.05
 
 
 def make_provider(name: str | None) -> Any:
@@ -90,8 +97,7 @@ def _refreshing_with_care(provider: Any, path: str) -> Callable[[], None]:
 def _rewrite(path: str, change: Callable[[str], str]) -> None:
     """Replace a file by a changed one, which nobody else can read at any moment."""
     real = os.path.realpath(path)
-    with open(real, "r+", encoding="utf-8") as old:
-        fcntl.flock(old, fcntl.LOCK_EX)
+    with _locked(real) as old:
         status = os.fstat(old.fileno())
         descriptor, new_path = tempfile.mkstemp(dir=os.path.dirname(real), prefix="config.json.")
         try:
@@ -106,3 +112,26 @@ def _rewrite(path: str, change: Callable[[str], str]) -> None:
         except BaseException:
             os.unlink(new_path)
             raise
+
+
+@contextlib.contextmanager
+def _locked(path: str) -> Iterator[TextIO]:
+    """Open a file that is to be replaced, which nobody else replaces meanwhile.
+
+    :raises OSError: if that cannot be, or others keep it locked
+    """
+    deadline = time.monotonic() + _LOCK_LIMIT
+    while True:
+        with open(path, "r+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                is_it = False
+            else:  # it may have been replaced before we got the lock
+                is_it = os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+            if is_it:
+                yield file
+                return
+        if time.monotonic() > deadline:
+            raise OSError(errno.EAGAIN, "another program keeps it locked", path)
+        time.sleep(_LOCK_PAUSE)

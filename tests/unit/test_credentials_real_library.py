@@ -5,6 +5,7 @@ Its providers are no documented interface, so a new release may take any of thes
 
 from __future__ import annotations
 
+import fcntl
 import inspect
 import json
 import os
@@ -19,7 +20,7 @@ from certbot import errors
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certbot_dns_aliyun.credentials import default_chain, kinds, library
+from certbot_dns_aliyun.credentials import cli_profile, default_chain, kinds, library
 from certbot_dns_aliyun.credentials.access_key import KeySource
 from certbot_dns_aliyun.errors import AlidnsError
 from certbot_dns_aliyun.https import Reply
@@ -209,6 +210,38 @@ def test_a_token_is_not_spent_where_the_next_one_cannot_be_stored(
     assert not sign_in.asked
     assert [path.name for path in config.parent.iterdir()] == ["config.json"]
     assert profile_in(config) == {"name": "certs", **OAUTH}
+
+
+def test_a_token_is_not_spent_while_others_keep_the_file_locked(
+    config: Path, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(config, **OAUTH)
+    monkeypatch.setattr(cli_profile, "_LOCK_LIMIT", 0.2)
+    with config.open(encoding="utf-8") as held:
+        fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        with pytest.raises(AlidnsError) as caught:
+            source().get()
+    assert f"could not be stored ({config}: another program keeps it" in caught.value.because()[0]
+    assert not sign_in.asked
+    assert source().get().key_id == "STS.1"
+
+
+def test_what_another_process_has_stored_meanwhile_is_not_undone(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.write_text("old")
+    other = config.with_name("other")
+    other.write_text("new")
+    lock = fcntl.flock
+
+    def replaced_while_we_wait(file: Any, how: int) -> None:
+        lock(file, how)
+        if other.exists():
+            other.rename(config)
+
+    monkeypatch.setattr(fcntl, "flock", replaced_while_we_wait)
+    cli_profile._rewrite(str(config), lambda text: text)
+    assert config.read_text() == "new"
 
 
 def test_what_a_command_gave_is_not_written_down(config: Path, tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ class NotCalled(Enum):
     UNSAFE_FILE = "unsafe file"
     PROFILE_NOT_WRITABLE = "profile not writable"
     NOT_ON_ECS = "not on ECS"
+    WRONG_CLOCK = "wrong clock"
     NO_ACCOUNT = "no account"
     CALLED_OFF = "called off"
 
@@ -63,6 +64,7 @@ class Meaning:
 
 
 _LATER = "run Certbot again later"
+_SET_CLOCK = "set it (timedatectl set-ntp true) and run Certbot again"
 _THROTTLED = Meaning(
     Verdict.SLOW_DOWN,
     "Alidns kept refusing calls as too frequent",
@@ -191,7 +193,7 @@ MEANINGS: dict[Code, Meaning] = {
     "InvalidTimeStamp.Expired": Meaning(
         Verdict.REFUSED,
         "the clock of this machine is wrong{clock}",
-        "set it (timedatectl set-ntp true) and run Certbot again",
+        _SET_CLOCK,
     ),
     "SignatureNonceUsed": _PASSING,
     "InvalidSecurityToken.Expired": _TOKEN_EXPIRED,
@@ -331,9 +333,15 @@ MEANINGS: dict[Code, Meaning] = {
         _LATER,
     ),
     NotCalled.NOT_ON_ECS: Meaning(
+        Verdict.RETRY,
+        "the metadata service cannot be reached: this machine is no ECS instance, or its network "
+        "does not work",
+        "use another kind of credentials, or " + _LATER,
+    ),
+    NotCalled.WRONG_CLOCK: Meaning(
         Verdict.REFUSED,
-        "the metadata service cannot be reached: this machine is no ECS instance",
-        "use another kind of credentials",
+        "{origin} gives no access key, since the clock of this machine is wrong{detail}",
+        _SET_CLOCK,
     ),
     NotCalled.NO_ACCOUNT: Meaning(
         Verdict.NOT_HERE,

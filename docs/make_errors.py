@@ -88,6 +88,7 @@ CODES: dict[str, dict[Code, str]] = {
         "work for minutes.",
         NotCalled.NOT_ON_ECS: "``dns_aliyun_ecs_ram_role`` works on an ECS instance alone, and not "
         "in a container that cannot reach the metadata service at 100.100.100.200.",
+        NotCalled.WRONG_CLOCK: "STS, too, refuses calls that are more than about 15 minutes off.",
         NotCalled.NO_ACCOUNT: "The file has credentials for some zones in sections, and none "
         "before the first section for all others.",
     },

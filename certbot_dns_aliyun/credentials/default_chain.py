@@ -16,7 +16,7 @@ from certbot import errors
 from certbot_dns_aliyun.credentials import cli_profile, kinds, library
 from certbot_dns_aliyun.credentials.access_key import AccessKey, KeySource
 from certbot_dns_aliyun.credentials.safe_file import ensure_safe
-from certbot_dns_aliyun.errors import PASSING, AlidnsError
+from certbot_dns_aliyun.errors import PASSING, AlidnsError, NotCalled
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def find() -> KeySource:
         try:
             _try(link)
         except library.NotInstalledError as error:
-            if _NOT_SET in link.origin:
+            if not _is_set(link):
                 tried.append(f"{link.origin}: on one, install certbot-dns-aliyun[credentials]")
             else:
                 tried.append(f"{link.origin}: not without the extra packages")
@@ -64,7 +64,7 @@ def find() -> KeySource:
             logger.debug("%s: %s", link.origin, error)
             why = _why(error)
             why = why if link.origin in why else f"{link.origin}: {why}"
-            if _NOT_SET in link.origin:
+            if not _is_set(link):
                 tried.append(why)
                 continue
             if isinstance(error, AlidnsError) and error.verdict in PASSING:
@@ -87,7 +87,7 @@ def find() -> KeySource:
 def _try(link: KeySource) -> None:
     """Get a key, through a moment's trouble of STS or the metadata service."""
     retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(_is_passing),
+        retry=tenacity.retry_if_exception(lambda error: _may_pass(error, link)),
         stop=tenacity.stop_after_attempt(_ATTEMPTS),
         wait=tenacity.wait_fixed(_PAUSE),
         reraise=True,
@@ -95,8 +95,16 @@ def _try(link: KeySource) -> None:
     retrying(link.get)
 
 
-def _is_passing(error: BaseException) -> bool:
-    return isinstance(error, AlidnsError) and error.verdict in PASSING
+def _may_pass(error: BaseException, link: KeySource) -> bool:
+    if not isinstance(error, AlidnsError):
+        return False
+    # Most machines are no instances, and nobody has said that this is one.
+    is_elsewhere = error.code is NotCalled.NOT_ON_ECS and not _is_set(link)
+    return error.verdict in PASSING and not is_elsewhere
+
+
+def _is_set(link: KeySource) -> bool:
+    return _NOT_SET not in link.origin
 
 
 def _why(error: Exception) -> str:

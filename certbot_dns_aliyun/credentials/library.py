@@ -276,6 +276,8 @@ def _refusal(request: Any, on_ecs: bool, status: int, body: bytes) -> AlidnsErro
     elif on_ecs and status == 404:
         detail += ": the instance has no such role"
     why = NotCalled.CREDENTIALS_NOT_YET if verdict in PASSING else NotCalled.NO_CREDENTIALS
+    if code == "InvalidTimeStamp.Expired":
+        why = NotCalled.WRONG_CLOCK
     return AlidnsError(why, detail=detail)
 
 

@@ -123,7 +123,6 @@ def test_a_machine_that_is_no_instance(world: World) -> None:
     Cloud(world)
     outcome = issue(world, {"ecs_ram_role": ""})
     assert_refused(outcome, "no ECS instance")
-    assert outcome.seconds < 45
 
 
 def test_an_instance_without_a_role(world: World) -> None:

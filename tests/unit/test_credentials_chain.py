@@ -154,6 +154,18 @@ def test_a_machine_that_is_no_instance_is_asked_once(on_ecs: Provider) -> None:
     assert on_ecs.fetched == 1
 
 
+def test_an_instance_whose_role_is_set_is_asked_again(
+    on_ecs: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its network may not be up yet."""
+    monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA", "certbot")
+    on_ecs.instead = [AlidnsError(NotCalled.NOT_ON_ECS) for _ in range(2)]
+    assert default_chain.find().get().key_id
+    on_ecs.instead = [AlidnsError(NotCalled.NOT_ON_ECS) for _ in range(9)]
+    with pytest.raises(errors.PluginError, match=r"had now: .* no ECS instance, or its network"):
+        default_chain.find()
+
+
 def test_the_metadata_service_can_be_switched_off(
     on_ecs: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:

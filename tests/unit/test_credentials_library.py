@@ -318,6 +318,12 @@ def test_each_call_has_its_line_in_the_log_and_no_secret(
             Verdict.REFUSED,
             "NoPermission: sts:AssumeRole on acs:ram::1:role/x is not allowed",
         ),
+        (
+            Exchange(400, b'{"Code":"InvalidTimeStamp.Expired"}'),
+            {},
+            Verdict.REFUSED,
+            "since the clock of this machine is wrong (InvalidTimeStamp.Expired)",
+        ),
         (Exchange(404, b"\xff["), {}, Verdict.REFUSED, "HTTP status 404"),
         (Exchange(404, b'{"Code":"\\nSTS.x"}'), {}, Verdict.REFUSED, "HTTP status 404"),
         (
@@ -329,7 +335,7 @@ def test_each_call_has_its_line_in_the_log_and_no_secret(
         (
             Exchange(error=UNREACHABLE),
             {"host": "100.100.100.200", "protocol": "http"},
-            Verdict.REFUSED,
+            Verdict.RETRY,
             "this machine is no ECS instance",
         ),
         (

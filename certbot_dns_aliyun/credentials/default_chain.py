@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterator
 from typing import Any, Callable
 
@@ -153,7 +154,10 @@ def _links() -> Iterator[KeySource | str]:
         yield kinds.ecs_source(role, where)
 
     uri = environment("ALIBABA_CLOUD_CREDENTIALS_URI")
-    if uri:
+    form, example = kinds.URI_FORM
+    if uri and not re.fullmatch(form, uri, re.ASCII):
+        yield _Unusable(f"ALIBABA_CLOUD_CREDENTIALS_URI is not of the form: {example}")
+    elif uri:
         yield kinds.uri_source(uri, "the variable ALIBABA_CLOUD_CREDENTIALS_URI")
     else:
         yield "no variable ALIBABA_CLOUD_CREDENTIALS_URI"

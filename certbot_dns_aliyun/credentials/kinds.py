@@ -38,6 +38,9 @@ ALIASES = {"access_key_id": "access_key", "secret_key": "access_key_secret"}
 #: The settings that may be empty: the instance's role, whatever its name.
 MAY_BE_EMPTY = frozenset({"ecs_ram_role"})
 
+#: What a credentials URI must look like, and an example.
+URI_FORM = (r"https?://[^\s/@\[]+(/\S*)?", "http://localhost:8080/credentials")
+
 SETTINGS = frozenset(name for must, may in KINDS.values() for name in (*must, *may))
 
 #: The settings that no kind needs; an empty one counts as left out.

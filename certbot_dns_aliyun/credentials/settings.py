@@ -35,7 +35,7 @@ _FORMS = {
     "oidc_token_file": (r"/.*", "/var/run/secrets/ack.alibabacloud.com/rrsa-tokens/token"),
     "role_session_name": (r"[A-Za-z0-9.@_-]{2,64}", "2 to 64 letters, digits, and . @ - _"),
     "external_id": (r"[A-Za-z0-9_+=,.@:/-]{2,1224}", "2 to 1224 letters, digits, and _+=,.@:/-"),
-    "credentials_uri": (r"https?://[^\s/@\[]+(/\S*)?", "http://localhost:8080/credentials"),
+    "credentials_uri": kinds.URI_FORM,
 }
 
 #: Lines that a refusal names at the most.

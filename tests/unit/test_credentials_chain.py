@@ -175,6 +175,23 @@ def test_the_metadata_service_can_be_switched_off(
     assert not on_ecs.made
 
 
+@pytest.mark.parametrize(
+    "uri", ["127.0.0.1:8080/", "http://a b/", "http://[/", "http://user:secret@host/"]
+)
+def test_a_credentials_uri_that_is_none_is_told_and_not_shown(
+    on_ecs: Provider, monkeypatch: pytest.MonkeyPatch, uri: str
+) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_CREDENTIALS_URI", uri)
+    on_ecs.instead = [AlidnsError(NotCalled.NOT_ON_ECS)]
+    with pytest.raises(errors.PluginError) as caught:
+        default_chain.find()
+    assert (
+        "ALIBABA_CLOUD_CREDENTIALS_URI is not of the form: http://localhost:8080/credentials)."
+        in str(caught.value)
+    )
+    assert uri not in str(caught.value)
+
+
 @pytest.fixture
 def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
     """A user without a home folder or an entry among the users, as OpenShift's odd ids are."""

@@ -105,9 +105,12 @@ def _rewrite(path: str, change: Callable[[str], str]) -> None:
                 new.write(change(old.read()))
                 new.flush()
                 os.fsync(descriptor)
-                with contextlib.suppress(PermissionError):
+                mode = stat.S_IMODE(status.st_mode)
+                try:
                     os.fchown(descriptor, -1, status.st_gid)
-                os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
+                except PermissionError:
+                    mode &= ~stat.S_IRWXG  # its group is another one now
+                os.fchmod(descriptor, mode)
             os.replace(new_path, real)
         except BaseException:
             os.unlink(new_path)

@@ -195,6 +195,21 @@ def test_a_token_is_never_in_a_file_that_others_can_read(
     assert len(modes) > 4
 
 
+@pytest.mark.parametrize(("refused", "mode"), [(False, 0o640), (True, 0o600)])
+def test_another_group_than_before_may_not_read_the_file(
+    config: Path, monkeypatch: pytest.MonkeyPatch, refused: bool, mode: int
+) -> None:
+    def chown(file: int, user: int, group: int) -> None:
+        if refused:
+            raise PermissionError
+
+    config.touch()
+    config.chmod(0o640)
+    monkeypatch.setattr(os, "fchown", chown)
+    cli_profile._rewrite(str(config), lambda text: text)
+    assert stat.S_IMODE(config.stat().st_mode) == mode
+
+
 def test_a_token_is_not_spent_where_the_next_one_cannot_be_stored(
     config: Path, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:

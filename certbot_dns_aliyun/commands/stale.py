@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import json
 import sys
-import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,9 +24,8 @@ from certbot_dns_aliyun.background import concurrently
 from certbot_dns_aliyun.commands import inputs
 from certbot_dns_aliyun.commands.places import place_of
 from certbot_dns_aliyun.dns01 import DIGEST, LABEL
-from certbot_dns_aliyun.errors import AlidnsError, Verdict, sentence
-from certbot_dns_aliyun.names import full_name, is_spelled, zone_candidates
-from certbot_dns_aliyun.propagation.delegation import Place
+from certbot_dns_aliyun.errors import AlidnsError, sentence
+from certbot_dns_aliyun.names import full_name, is_spelled
 from certbot_dns_aliyun.propagation.live_line import LiveLine
 from certbot_dns_aliyun.records.journal import Journal
 from certbot_dns_aliyun.retrying import RetryBudget
@@ -72,10 +70,9 @@ def run(options: argparse.Namespace) -> bool:
     if not names and not given:
         raise inputs.UsageError("stale needs a name (-d) or a zone (--zone).")
     search = _Search(options)
-    places = _places(names, options.resolvers, search.problems)
+    named = _zones_of(names, options.resolvers, search.problems)
     try:
-        concurrently(search.look_into, [[zone] for zone in given])
-        concurrently(search.look_for, places)
+        concurrently(search.look_into, list(dict.fromkeys([*given, *named])))
         zones = search.found()
         for zone in zones:
             if not options.json:
@@ -102,42 +99,25 @@ class _Search:
         keys = Journal.listed(inputs.folder(options.config_dir, "config"))
         self._in_use = {(full_name(key.rr, key.zone), key.value) for key in keys}
         self._zones: dict[str, _Zone] = {}
-        self._lock = threading.Lock()
 
     def found(self) -> list[_Zone]:
         """Give the zones that were looked into, by their names."""
         return [self._zones[name] for name in sorted(self._zones)]
 
-    def look_for(self, place: Place) -> None:
-        """Find the stale records of the zone that takes records at a place."""
-        self.look_into(zone_candidates(place.name, place.zone))
-
-    def look_into(self, candidates: Sequence[str]) -> None:
-        """Find the stale records of the first of some zones that the account has."""
-        refusals: list[AlidnsError] = []
-        for name in candidates:
-            with self._lock:
-                if name in self._zones:
-                    return
-            try:
-                listed = self._clients.client_for(name).list_txt(name, LABEL, self.budget)
-            except AlidnsError as error:
-                refusals.append(error)
-                if error.verdict not in (Verdict.NOT_HERE, Verdict.DENIED):
-                    break
-                continue
-            zone = _Zone(name)
-            for record in listed:
-                if is_validation(record) and not self._is_in_use(record, name):
-                    if record.changed_at is None:
-                        zone.ageless.append(record)
-                    elif record.changed_at < self._made_before:
-                        zone.stale.append(record)
-            with self._lock:
-                self._zones[name] = zone
+    def look_into(self, zone: str) -> None:
+        """Find the stale records of a zone."""
+        try:
+            listed = self._clients.client_for(zone).list_txt(zone, LABEL, self.budget)
+        except AlidnsError as error:
+            self.problems.append(sentence(f"The records of {zone} could not be listed", error))
             return
-        what = f"The records of {candidates[0]} could not be listed"
-        self.problems.append(sentence(what, refusals[0]))
+        found = self._zones[zone] = _Zone(zone)
+        for record in listed:
+            if is_validation(record) and not self._is_in_use(record, zone):
+                if record.changed_at is None:
+                    found.ageless.append(record)
+                elif record.changed_at < self._made_before:
+                    found.stale.append(record)
 
     def _is_in_use(self, record: Listed, zone: str) -> bool:
         spelled = full_name(record.rr, zone)
@@ -174,21 +154,22 @@ def is_validation(record: Listed) -> bool:
     return record.rr.isprintable() and LABEL in labels and bool(DIGEST.fullmatch(record.value))
 
 
-def _places(names: Collection[str], resolvers: str, problems: list[str]) -> list[Place]:
+def _zones_of(names: Collection[str], resolvers: str, problems: list[str]) -> list[str]:
+    """Give the zones that take the records of names, as public DNS has it."""
     if not names:
         return []
-    places = []
+    zones = []
     dns = inputs.public_dns(resolvers)
     try:
         dns.look_up(names)
         for name in names:
             try:
-                places.append(place_of(dns, name))
+                zones.append(place_of(dns, name).zone)
             except errors.PluginError as error:
                 problems.append(str(error))
     finally:
         dns.close()
-    return places
+    return [zone for zone in zones if zone]
 
 
 def _list(zone: _Zone) -> None:

@@ -163,6 +163,28 @@ def test_a_name_without_a_place(
     assert words in err
 
 
+@pytest.mark.parametrize("refusal", ["InvalidDomainName.NoExist", "Forbidden.RAM"])
+def test_records_are_removed_from_no_zone_but_the_one_that_public_dns_names(
+    api: FakeApi,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    refusal: str,
+) -> None:
+    api.zones["example.com"] = []
+    api.no_zone = refusal
+    zone = "sub.example.com"
+    dns: Any = FakeDns(Place(f"_acme-challenge.{zone}", zone, ALIDNS, ()))
+    dns.look_up, dns.close = list, lambda: None
+    monkeypatch.setattr(inputs, "public_dns", lambda resolvers: dns)
+    file = tmp_path / "aliyun.ini"
+    file.write_text(f"dns_aliyun_access_key = {KEY_ID}\ndns_aliyun_access_key_secret = {SECRET}\n")
+    command = ["stale", "--credentials", str(file), "--config-dir", str(tmp_path), "-d", zone]
+    assert main.main([*command, "--older-than", "0", "--remove", "--yes"]) == 1
+    assert f"The records of {zone} could not be listed: " in capsys.readouterr().err
+    assert [call.parameters["DomainName"] for call in api.calls] == [zone]
+
+
 def test_names_as_certbot_takes_them() -> None:
     given = ["example.com,*.example.com, WWW.example.com.", "例子.com"]
     assert inputs.validation_names(given) == [

@@ -1,4 +1,4 @@
-"""The manifests' deploy hook does what it says; their form is checked by `make lint`."""
+"""The manifests' script does what it says; their form is checked by `make lint`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import os
 import ssl
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, Callable
 
+import pytest
 import trustme
 import yaml
 
@@ -25,7 +28,7 @@ def of_kind(kind: str) -> dict[str, Any]:
     return found
 
 
-def test_the_deploy_hook_writes_the_new_certificate_into_the_secret(tmp_path: Path) -> None:
+def test_the_script_writes_the_certificate_into_the_secret(tmp_path: Path) -> None:
     asked: list[tuple[str, str, dict[str, str], bytes]] = []
 
     class Api(BaseHTTPRequestHandler):
@@ -55,12 +58,7 @@ def test_the_deploy_hook_writes_the_new_certificate_into_the_secret(tmp_path: Pa
     script = script.replace(
         "/var/run/secrets/kubernetes.io/serviceaccount", str(tmp_path / "account")
     )
-    subprocess.run(
-        [sys.executable, "-c", script],
-        env={**os.environ, "RENEWED_LINEAGE": str(tmp_path)},
-        check=True,
-        timeout=30,
-    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True, timeout=30)
     server.shutdown()
     server.server_close()
 
@@ -78,6 +76,67 @@ def test_the_deploy_hook_writes_the_new_certificate_into_the_secret(tmp_path: Pa
         "tls.crt": b"a chain",
         "tls.key": b"a key",
     }
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Starts the container's command; what it runs writes how it is called into ``called``."""
+    (container,) = of_kind("CronJob")["spec"]["jobTemplate"]["spec"]["template"]["spec"][
+        "containers"
+    ]
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(certbot: str = "", python3: str = "") -> subprocess.Popen[bytes]:
+        for name, ends in (("certbot", certbot), ("python3", python3)):
+            program = tmp_path / name
+            program.write_text(f"#!/bin/sh\necho {name} $* >> {tmp_path}/called\n{ends}\n")
+            program.chmod(0o755)
+        environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        command = [*container["command"], *container["args"]]
+        started.append(subprocess.Popen(command, env=environment))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.kill()
+        each.wait()
+
+
+@pytest.mark.parametrize(
+    ("certbot", "python3", "status", "called"),
+    [("", "", 0, 2), ("exit 1", "", 1, 1), ("", "exit 7", 7, 2)],
+)
+def test_each_job_writes_the_secret_and_fails_where_that_fails(
+    job: Callable[..., subprocess.Popen[bytes]],
+    tmp_path: Path,
+    certbot: str,
+    python3: str,
+    status: int,
+    called: int,
+) -> None:
+    """Certbot only warns of a deploy hook that fails, and runs it again after the next renewal."""
+    assert job(certbot, python3).wait(30) == status
+    lines = (tmp_path / "called").read_text().splitlines()
+    assert lines[0].startswith("certbot certonly --non-interactive ")
+    assert "hook" not in lines[0]
+    assert (
+        lines[1:] == ["python3 /deploy/deploy.py /etc/letsencrypt/live/example.com"][: called - 1]
+    )
+
+
+def test_a_job_that_is_ended_lets_certbot_remove_its_records(
+    job: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
+) -> None:
+    called = tmp_path / "called"
+    removing = f"trap 'sleep 1; echo removed >> {called}; exit 1' TERM"
+    running = job(f"{removing}\necho ready >> {called}\n" + "sleep 0.1\n" * 300)
+    end = time.monotonic() + 30
+    while not (called.exists() and "ready" in called.read_text()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    running.terminate()
+    assert running.wait(30) == 143
+    assert called.read_text().splitlines()[1:] == ["ready", "removed"]
 
 
 def test_the_job_may_make_and_change_that_secret_and_nothing_else() -> None:

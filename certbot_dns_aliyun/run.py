@@ -19,7 +19,7 @@ from certbot_dns_aliyun.credentials.settings import Settings
 from certbot_dns_aliyun.journeys import JOURNEYS
 from certbot_dns_aliyun.names import is_plain, is_possible
 from certbot_dns_aliyun.propagation import words
-from certbot_dns_aliyun.propagation.delegation import BadChainError
+from certbot_dns_aliyun.propagation.delegation import BadChainError, Place
 from certbot_dns_aliyun.propagation.esa import refuse_esa
 from certbot_dns_aliyun.propagation.live_line import LiveLine
 from certbot_dns_aliyun.propagation.public_dns import PublicDns
@@ -248,21 +248,24 @@ class Run:
         try:
             from certbot_dns_aliyun.diagnosis.hints import explain
 
-            return explain(refusals, self._dns, self._chain, self._served, directory)
+            return explain(refusals, self._dns, self._above, self._served, directory)
         except Exception as error:  # a hint must not hide the CA's own words
             logger.debug("What the CA said could not be looked into (%s)", type(error).__name__)
             return self._served([refusal.name for refusal in refusals])
 
-    def _chain(self, name: str) -> list[str]:
+    def _places(self, name: str) -> list[Place]:
         try:
-            return [link for place in self._dns.places(name) for link in place.chain]
+            return self._dns.places(name)
         except BadChainError:
             return []
+
+    def _above(self, name: str) -> list[str]:
+        return [each for place in self._places(name) for each in place.above]
 
     def _served(self, names: Sequence[str], from_elsewhere: bool = False) -> str:
         if not self._watches:
             return words.hint_without_wait()
-        at = {link for name in names for link in self._chain(name)}
+        at = {link for name in names for place in self._places(name) for link in place.chain}
         watches = [watch for watch in self._watches if watch.is_about(at)]
         return " ".join(words.hint(watch, from_elsewhere) for watch in watches)
 

@@ -86,11 +86,11 @@ async def _is_silent(discovery: Discovery, name: str) -> bool:
 def check_dnssec(name: Name, dns: PublicDns, findings: Findings) -> None:
     """Look whether a zone on the way to the record is signed in a way that no CA accepts."""
     since = time.monotonic()
-    chain = name.place.chain if name.place else ()
+    above = name.place.above if name.place else [name.validation_name.partition(".")[2]]
     result, text = Result.OK, "No zone on the way has broken DNSSEC."
-    for link in (name.validation_name.partition(".")[2], *chain):
+    for each in above:
         try:
-            broken = dns.inquire(functools.partial(find_broken, name=link), _LOOK)
+            broken = dns.inquire(functools.partial(find_broken, name=each), _LOOK)
         except TimeoutError:
             result = Result.WARNING
             text = "The DNSSEC is not known: the resolver of this machine does not tell it."

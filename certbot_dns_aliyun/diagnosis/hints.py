@@ -30,13 +30,13 @@ Served = Callable[[Sequence[str], bool], str]
 def explain(
     refusals: Sequence[Refusal],
     dns: PublicDns,
-    chains: Callable[[str], Sequence[str]],
+    above: Callable[[str], Sequence[str]],
     served: Served,
     directory: str,
 ) -> str:
     """Tell why the CA refused, as far as can be seen from here, and what to do.
 
-    :param chains: gives the names at which the CA looks for the record of a validation name
+    :param above: gives the names above those at which the CA looks for a validation name's record
     :param directory: URL of the CA's directory
     """
     by_matter: dict[Matter, list[Refusal]] = {}
@@ -46,7 +46,7 @@ def explain(
     told += _about_rules(by_matter)
     unread = by_matter.pop(Matter.CAA_UNREAD, [])
     suspect = unread + by_matter.pop(Matter.DNSSEC, [])
-    broken, sound = _about_dnssec(suspect, dns, chains)
+    broken, sound = _about_dnssec(suspect, dns, above)
     told += broken
     told += _about_unread([refusal for refusal in sound if refusal in unread], dns)
     records = by_matter.pop(Matter.RECORD, []) + [r for r in sound if r not in unread]
@@ -130,10 +130,10 @@ async def _patiently(discovery: Discovery, domain: str) -> CaaSet:
 
 
 def _about_dnssec(
-    refusals: Sequence[Refusal], dns: PublicDns, chains: Callable[[str], Sequence[str]]
+    refusals: Sequence[Refusal], dns: PublicDns, above: Callable[[str], Sequence[str]]
 ) -> tuple[list[str], list[Refusal]]:
     """Tell of broken zones, and give the refusals that they do not explain."""
-    names = {refusal: [refusal.domain, *chains(refusal.name)] for refusal in refusals}
+    names = {refusal: [refusal.domain, *above(refusal.name)] for refusal in refusals}
     asked = list(dict.fromkeys(name for some in names.values() for name in some))
 
     async def look(discovery: Discovery) -> list[Broken | None]:

@@ -84,6 +84,16 @@ class Place:
         return len(self.chain) > 1
 
     @property
+    def above(self) -> list[str]:
+        """The names whose zones, and those above them, hold all that is on the way.
+
+        A resolver may be asked for them, and not for the name itself before the record is there: it
+        would remember that there is no such name.
+        """
+        parents = [link.partition(".")[2] for link in self.chain]
+        return [*parents, self.zone] if self.zone else parents
+
+    @property
     def is_elsewhere(self) -> bool:
         """Whether no name server of the zone looks like one of Alibaba Cloud DNS."""
         return bool(self.servers) and not any(server.is_alidns for server in self.servers)

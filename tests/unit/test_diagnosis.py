@@ -238,10 +238,25 @@ def test_a_check_says_what_it_knows_of_dnssec(
         return broken
 
     name = Name("_acme-challenge.example.com", ["example.com"], "value")
-    name.place = Place("example.net", None, (), ("_acme-challenge.example.com", "example.net"))
+    name.place = Place("example.net", "example.net", (), (name.validation_name, "example.net"))
     dns: Any = SimpleNamespace(inquire=inquire)
     check_dnssec(name, dns, Findings(Report(is_for_machines=False)))
     assert capsys.readouterr().out.startswith(f"{result.value:8}example.com: DNSSEC: {text}")
+
+
+def test_a_check_does_not_ask_the_resolver_for_the_name_where_the_record_will_stand(
+    internet: Internet, discovery: Discovery, clock: Clock
+) -> None:
+    """It would remember that there is no such name."""
+    internet.add("example.net", "192.0.2.3")
+    name = Name("_acme-challenge.example.com", ["example.com"], "value")
+    target = "x.y.example.net"
+    name.place = Place(target, "example.net", (), (name.validation_name, target))
+    fake: Any = FakePublicDns(discovery, clock)
+    check_dnssec(name, fake, Findings(Report(is_for_machines=False)))
+    asked = set(internet.asked_of("resolver"))
+    assert {"example.com", "example.net"} <= asked
+    assert not {name.validation_name, target} & asked
 
 
 @pytest.mark.parametrize(
@@ -288,13 +303,13 @@ def explain(
     """Gives the hint after refusals; each is a domain, a kind and a detail."""
     monkeypatch.setattr(hints, "caa_identities", lambda directory: OURS)
 
-    def explain(*refused: tuple[str, str, str], chain: Sequence[str] = ()) -> str:
+    def explain(*refused: tuple[str, str, str], above: Sequence[str] = ()) -> str:
         def served(names: Sequence[str], from_elsewhere: bool) -> str:
             return f"Served at {', '.join(names)}{' (elsewhere)' if from_elsewhere else ''}."
 
         refusals = [Refusal(d, f"_acme-challenge.{d}", kind, detail) for d, kind, detail in refused]
         fake: Any = FakePublicDns(discovery, clock)
-        return hints.explain(refusals, fake, lambda _: chain, served, "https://ca/dir")
+        return hints.explain(refusals, fake, lambda _: above, served, "https://ca/dir")
 
     return explain
 
@@ -366,7 +381,7 @@ def test_broken_dnssec_on_the_way_of_a_cname(
     internet: Internet, explain: Callable[..., str]
 ) -> None:
     internet.add("example.net", "192.0.2.3").add("example.net", "DS", f"7 13 2 {'ab' * 32}")
-    told = explain((WWW, "dnssec", ""), (API, "dns", "SERVFAIL"), chain=["x.example.net"])
+    told = explain((WWW, "dnssec", ""), (API, "dns", "SERVFAIL"), above=["example.net"])
     assert told.count("The DNSSEC of example.net is broken: the DS record (key tag 7)") == 1
     assert "Served" not in told
 

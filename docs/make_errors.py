@@ -409,7 +409,9 @@ SENTENCES: dict[str, dict[tuple[str, ...], str]] = {
         ("CAA keeps the CA from issuing",): "CAA records say which CAs may issue for a name and "
         "all names below it that have none of their own (RFC 8659). The sentence shows the ones "
         "that count, where they stand, and what is missing. They are not this plugin's: change "
-        "them where that zone is served.",
+        "them where that zone is served. Let's Encrypt reads them to the letter: a value that is "
+        "malformed names nobody, nor does one with capitals in the name of the CA, and 1 makes a "
+        "property critical as 128 does.",
         ("let one account of the CA alone",): "A record with an ``accounturi`` (RFC 8657) was "
         "written for another account with the CA than the one that Certbot has here.",
         ("No CAA record that keeps",): "The CA says that CAA records forbid it, and this machine's "

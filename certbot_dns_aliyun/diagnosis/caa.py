@@ -1,7 +1,11 @@
-"""Which CAA records are about a name, and whether they let a CA issue (RFC 8659, RFC 8657)."""
+"""Which CAA records are about a name, and whether they let a CA issue (RFC 8659, RFC 8657).
+
+They are read as Let's Encrypt's Boulder does (its va/caa.go), which is stricter than the RFCs.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
@@ -11,10 +15,13 @@ import dns.rdatatype
 
 from certbot_dns_aliyun.propagation.discovery import Discovery
 
-_METHOD = "dns-01"
-_CRITICAL = 128
-#: Properties that CAs know; of others, only the critical ones matter to them.
-_KNOWN = ("issue", "issuewild", "iodef", "issuemail", "issuevmc", "contactemail", "contactphone")
+#: The RFC has 128 alone; Boulder takes 1 for it, too, as many people do who write such records.
+_CRITICAL = 128 | 1
+#: Properties that Boulder knows; of others, only the critical ones matter to it.
+_KNOWN = ("issue", "issuewild", "iodef", "issuemail")
+#: Tag and value of a condition. The RFC would let a tag have hyphens.
+_PARAMETER = re.compile(r"[ \t]*([A-Za-z0-9]*)[ \t]*=[ \t]*([!-:<-~]*)[ \t]*")
+_WITH_DNS_01 = re.compile(r"([A-Za-z0-9-]+,)*dns-01(,.*)?")
 
 
 @dataclass(frozen=True)
@@ -22,23 +29,21 @@ class Property:
     """One CAA record.
 
     :ivar text: all of it, as a zone file has it: what is not printable is escaped
+    :ivar issuer: the CA that the record names; empty if it names none, or is malformed
+    :ivar meant: the CA that it would name if it were read leniently
+    :ivar parameters: the conditions that it makes, tags and values
     """
 
     flags: int
     tag: str
-    value: str
     text: str
+    issuer: str
+    meant: str
+    parameters: tuple[tuple[str, str], ...]
 
-    @property
-    def issuer(self) -> str:
-        """The CA that the record names; empty if it names none."""
-        return self.value.partition(";")[0].strip(" \t").lower().rstrip(".")
-
-    @property
-    def parameters(self) -> dict[str, str]:
-        """The conditions that it makes."""
-        pairs = [each.partition("=") for each in self.value.split(";")[1:]]
-        return {tag.strip(" \t").lower(): value.strip(" \t") for tag, _, value in pairs}
+    def values(self, tag: str) -> list[str]:
+        """Give the values of the conditions that have a tag; Boulder takes no two of one tag."""
+        return [value for each, value in self.parameters if each == tag]
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class Obstacle(Enum):
 
     CRITICAL = "a critical property that a CA may not know"
     OTHERS = "other CAs alone may issue"
+    FORM = "the CA does not read the record that is to name it"
     METHODS = "the CA may not validate by DNS"
     ACCOUNT = "another account of the CA alone may issue"
 
@@ -116,29 +122,40 @@ def objection(
     about = tuple(p for p in found.properties if p.tag == tag)
     if not about:
         return None
-    ours = tuple(p for p in about if p.issuer and p.issuer in identities)
+    ours = tuple(p for p in about if p.issuer in identities)
     if not ours:
-        return Objection(Obstacle.OTHERS, about, tag)
+        meant = tuple(p for p in about if p.meant in identities)
+        return Objection(Obstacle.FORM if meant else Obstacle.OTHERS, meant or about, tag)
     by_method = tuple(p for p in ours if _allows_method(p))
     if not by_method:
         return Objection(Obstacle.METHODS, ours, tag)
-    uris = [p.parameters.get("accounturi") for p in by_method]
-    if account and all(uri not in (None, account) for uri in uris):
+    if account and all(p.values("accounturi") not in ([], [account]) for p in by_method):
         return Objection(Obstacle.ACCOUNT, by_method, tag)
     return None
 
 
 def names_an_account(found: CaaSet) -> tuple[Property, ...]:
     """Give the records that let one account of a CA alone issue."""
-    return tuple(p for p in found.properties if "accounturi" in p.parameters)
+    return tuple(p for p in found.properties if p.values("accounturi"))
 
 
 def _allows_method(record: Property) -> bool:
-    methods = record.parameters.get("validationmethods")
-    return methods is None or _METHOD in [each.strip() for each in methods.lower().split(",")]
+    methods = record.values("validationmethods")
+    return not methods or (len(methods) == 1 and bool(_WITH_DNS_01.fullmatch(methods[0])))
 
 
 def _read(record: Any) -> Property:
     tag = record.tag.decode("ascii", "replace").lower()
-    value = record.value.decode("ascii", "replace")
-    return Property(record.flags, tag, value, record.to_text())
+    issuer, *conditions = record.value.decode("ascii", "replace").split(";")
+    if len(conditions) == 1 and not conditions[0].strip(" \t"):
+        conditions = []
+    read = [_PARAMETER.fullmatch(condition) for condition in conditions]
+    issuer = issuer.strip(" \t")
+    return Property(
+        record.flags,
+        tag,
+        record.to_text(),
+        issuer if all(read) else "",
+        issuer.lower().rstrip("."),
+        tuple((match[1], match[2]) for match in read if match),
+    )

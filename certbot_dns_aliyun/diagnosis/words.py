@@ -25,6 +25,12 @@ def caa_objection(
             f"CAA keeps the CA from issuing for {names}: {where} has {records}, a critical "
             "property that CAs do not know; remove it."
         )
+    if against.obstacle is Obstacle.FORM:
+        return (
+            f"CAA keeps the CA from issuing for {names}: {where} has {records}, which does not "
+            "name the CA in a form that it reads; write its name in lower case, and no blank "
+            "within a parameter nor a semicolon after the last one."
+        )
     if against.obstacle is Obstacle.METHODS:
         return (
             f"CAA keeps the CA from issuing for {names}: {where} has {records}, which does not let "

@@ -86,7 +86,8 @@ def test_caa_records_that_nobody_tells(
         ([], None, None),
         (['0 iodef "mailto:a@b.example"'], None, None),
         (['0 issue "letsencrypt.org"'], None, None),
-        (['0 issue "LetsEncrypt.org; a=b"'], None, None),
+        (['0 issue "letsencrypt.org; a=b"'], None, None),
+        (['0 issue " letsencrypt.org\t; "'], None, None),
         (['0 issue "other.example"', '0 issue "letsencrypt.org"'], None, None),
         (['0 issue "other.example"'], Obstacle.OTHERS, Obstacle.OTHERS),
         (['0 issue ";"'], Obstacle.OTHERS, Obstacle.OTHERS),
@@ -96,6 +97,12 @@ def test_caa_records_that_nobody_tells(
         (['0 issue "letsencrypt.org"', '0 issuewild ";"'], None, Obstacle.OTHERS),
         (['128 tbs "x"'], Obstacle.CRITICAL, Obstacle.CRITICAL),
         (['0 tbs "x"'], None, None),
+        (['1 tbs "x"'], Obstacle.CRITICAL, Obstacle.CRITICAL),
+        (['2 tbs "x"'], None, None),
+        (['128 issuevmc "ca.example"'], Obstacle.CRITICAL, Obstacle.CRITICAL),
+        (['128 contactemail "a@b.example"'], Obstacle.CRITICAL, Obstacle.CRITICAL),
+        (['128 issuemail "ca.example"'], None, None),
+        (['129 IODEF "mailto:a@b.example"'], None, None),
         (['128 issue "letsencrypt.org"'], None, None),
         (
             ['0 issue "letsencrypt.org; validationmethods=http-01"'],
@@ -122,6 +129,36 @@ def test_what_caa_records_have_against_a_ca(
     found = caa_of(internet, discovery, clock, at="www.example.com", texts=texts)
     against = [objection(found, OURS, is_wild, "https://ca/1") for is_wild in (False, True)]
     assert [each and each.obstacle for each in against] == [plain, wildcard]
+
+
+@pytest.mark.parametrize(
+    ("value", "against"),
+    [
+        ("letsencrypt.org; validationmethods=http-01, dns-01", Obstacle.FORM),
+        ("letsencrypt.org; validationmethods=dns-01;", Obstacle.FORM),
+        ("letsencrypt.org;;", Obstacle.FORM),
+        ("letsencrypt.org; dns-01", Obstacle.FORM),
+        ("letsencrypt.org; validation-methods=dns-01", Obstacle.FORM),
+        ("LetsEncrypt.org", Obstacle.FORM),
+        ("letsencrypt.org.", Obstacle.FORM),
+        ("letsencrypt.org validationmethods=dns-01", Obstacle.OTHERS),
+        ("letsencrypt.org; validationmethods=DNS-01", Obstacle.METHODS),
+        ("letsencrypt.org; validationmethods=,dns-01", Obstacle.METHODS),
+        ("letsencrypt.org; validationmethods=dns-01-x", Obstacle.METHODS),
+        ("letsencrypt.org; validationmethods=dns-01; validationmethods=dns-01", Obstacle.METHODS),
+        ("letsencrypt.org; accounturi=https://ca/1; accounturi=https://ca/1", Obstacle.ACCOUNT),
+        ("letsencrypt.org ; validationmethods = x-1,dns-01 ;\taccounturi=https://ca/1", None),
+        ("letsencrypt.org; a==b=c", None),
+    ],
+)
+def test_a_caa_record_is_read_to_the_letter(
+    internet: Internet, discovery: Discovery, clock: Clock, value: str, against: Obstacle | None
+) -> None:
+    """As Let's Encrypt does it."""
+    texts = ['0 issue "other.example"', f'0 issue "{value}"']
+    found = caa_of(internet, discovery, clock, at="www.example.com", texts=texts)
+    told = objection(found, OURS, wildcard=False, account="https://ca/1")
+    assert (told and told.obstacle) == against
 
 
 def test_an_unknown_account_may_be_the_right_one(
@@ -333,6 +370,16 @@ def test_a_record_below_the_apex_is_told_with_its_zone(
 ) -> None:
     internet.zones["example.com"].add("www.example.com", "CAA", '0 issue ";"')
     assert "www.example.com in the zone example.com has" in explain((WWW, "caa", ""))
+
+
+def test_a_record_that_the_ca_does_not_read_is_told(
+    internet: Internet, explain: Callable[..., str]
+) -> None:
+    internet.zones["example.com"].add("example.com", "CAA", '0 issue "a.example"')
+    internet.zones["example.com"].add("example.com", "CAA", '0 issue "LetsEncrypt.org"')
+    told = explain((WWW, "caa", ""))
+    assert 'has 0 issue "LetsEncrypt.org", which does not name the CA in a form' in told
+    assert "a.example" not in told
 
 
 def test_a_wildcard_alone_is_forbidden(internet: Internet, explain: Callable[..., str]) -> None:

@@ -153,7 +153,9 @@ class Authenticator(dns_common.DNSAuthenticator):
             error = getattr(achall, "error", None)
             kind, detail = getattr(error, "typ", ""), getattr(error, "detail", "")
             refusals.append(Refusal(domain, name, str(kind or ""), str(detail or "")))
-        return legible(self._run.hint(refusals, str(getattr(self.config, "server", ""))))
+        directory = str(getattr(self.config, "server", ""))
+        ordered = [str(each) for each in getattr(self.config, "domains", None) or ()]
+        return legible(self._run.hint(refusals, directory, ordered))
 
     def _setup_credentials(self) -> None:
         from certbot_dns_aliyun.credentials import settings

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Callable
 
 from certbot.display import util as display_util
@@ -229,10 +229,13 @@ class Run:
         if left:
             logger.warning("%s", left)
 
-    def hint(self, refusals: Sequence[Refusal], directory: str) -> str:
+    def hint(
+        self, refusals: Sequence[Refusal], directory: str, ordered: Collection[str] = ()
+    ) -> str:
         """Tell why the CA may have refused challenges, by what it said and by what DNS says.
 
         :param directory: URL of the CA's directory
+        :param ordered: the names of the certificate, wildcards with ``*.``; none if not known
         """
         told = [
             f"No TXT record was added for {refusal.domain}, for the reason given above."
@@ -241,14 +244,16 @@ class Run:
         ]
         others = [refusal for refusal in refusals if refusal.name not in self._left_out]
         if others:
-            self.aside(lambda: told.append(self._explain(others, directory)))
+            self.aside(lambda: told.append(self._explain(others, directory, ordered)))
         return " ".join(told)
 
-    def _explain(self, refusals: Sequence[Refusal], directory: str) -> str:
+    def _explain(
+        self, refusals: Sequence[Refusal], directory: str, ordered: Collection[str]
+    ) -> str:
         try:
             from certbot_dns_aliyun.diagnosis.hints import explain
 
-            return explain(refusals, self._dns, self._above, self._served, directory)
+            return explain(refusals, self._dns, self._above, self._served, directory, ordered)
         except Exception as error:  # a hint must not hide the CA's own words
             logger.debug("What the CA said could not be looked into (%s)", type(error).__name__)
             return self._served([refusal.name for refusal in refusals])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Callable
 
 from certbot_dns_aliyun.diagnosis import words
@@ -33,16 +33,18 @@ def explain(
     above: Callable[[str], Sequence[str]],
     served: Served,
     directory: str,
+    ordered: Collection[str] = (),
 ) -> str:
     """Tell why the CA refused, as far as can be seen from here, and what to do.
 
     :param above: gives the names above those at which the CA looks for a validation name's record
     :param directory: URL of the CA's directory
+    :param ordered: the names of the certificate, wildcards with ``*.``; none if not known
     """
     by_matter: dict[Matter, list[Refusal]] = {}
     for refusal in refusals:
         by_matter.setdefault(refusal.matter, []).append(refusal)
-    told = list(_about_caa(by_matter.pop(Matter.CAA, []), dns, directory))
+    told = list(_about_caa(by_matter.pop(Matter.CAA, []), dns, directory, ordered))
     told += _about_rules(by_matter)
     unread = by_matter.pop(Matter.CAA_UNREAD, [])
     suspect = unread + by_matter.pop(Matter.DNSSEC, [])
@@ -77,19 +79,22 @@ def _about_rules(by_matter: dict[Matter, list[Refusal]]) -> Iterator[str]:
         yield "The records are not the reason: the CA's message above is about something else."
 
 
-def _about_caa(refusals: Sequence[Refusal], dns: PublicDns, directory: str) -> Iterator[str]:
+def _about_caa(
+    refusals: Sequence[Refusal], dns: PublicDns, directory: str, ordered: Collection[str]
+) -> Iterator[str]:
     if not refusals:
         return
     identities = caa_identities(directory)
     alike: dict[tuple[CaaSet, Objection | None], list[str]] = {}
     for domain, found in _caa_sets(refusals, dns):
         # Which of the two the CA refused, a challenge does not tell.
-        against = [objection(found, identities, wildcard) for wildcard in (False, True)]
+        both = [domain, f"*.{domain}"]
+        names = [name for name in both if name in ordered] or both
+        against = [objection(found, identities, name.startswith("*.")) for name in names]
         for each in dict.fromkeys(each for each in against if each):
-            name = f"*.{domain}" if each is against[1] and each != against[0] else domain
-            alike.setdefault((found, each), []).append(name)
+            alike.setdefault((found, each), []).append(names[against.index(each)])
         if not any(against):
-            alike.setdefault((found, None), []).append(domain)
+            alike.setdefault((found, None), []).append(names[0])
     for (found, against_it), domains in alike.items():
         if found.unanswered:
             yield words.caa_unseen(found, domains)

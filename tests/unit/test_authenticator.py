@@ -86,9 +86,9 @@ class FakeRun:
     def remove(self, name: str, value: str) -> None:
         self._step("remove")
 
-    def hint(self, refusals: Iterable[Any], directory: str) -> str:
+    def hint(self, refusals: Iterable[Any], directory: str, ordered: list[str]) -> str:
         told = [f"{each.domain} {each.name} {each.kind} {each.detail}" for each in refusals]
-        return f"{directory}: {', '.join(told)}"
+        return f"{directory}: {', '.join(told)}: {ordered}"
 
     def close(self) -> None:
         self._step("close")
@@ -309,9 +309,10 @@ def test_the_hint_is_that_of_the_run(authenticator: Authenticator) -> None:
     refused = achall("example.com")
     refused.error = SimpleNamespace(typ="urn:ietf:params:acme:error:caa", detail="forbidden")
     authenticator.config.server = "https://ca.example/directory"
+    authenticator.config.domains = ["example.com", "*.example.com"]
     assert authenticator.auth_hint([refused]) == (
         "https://ca.example/directory: example.com _acme-challenge.example.com "
-        "urn:ietf:params:acme:error:caa forbidden"
+        "urn:ietf:params:acme:error:caa forbidden: ['example.com', '*.example.com']"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Coroutine, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any, Callable
@@ -340,13 +341,15 @@ def explain(
     """Gives the hint after refusals; each is a domain, a kind and a detail."""
     monkeypatch.setattr(hints, "caa_identities", lambda directory: OURS)
 
-    def explain(*refused: tuple[str, str, str], above: Sequence[str] = ()) -> str:
+    def explain(
+        *refused: tuple[str, str, str], above: Sequence[str] = (), ordered: Sequence[str] = ()
+    ) -> str:
         def served(names: Sequence[str], from_elsewhere: bool) -> str:
             return f"Served at {', '.join(names)}{' (elsewhere)' if from_elsewhere else ''}."
 
         refusals = [Refusal(d, f"_acme-challenge.{d}", kind, detail) for d, kind, detail in refused]
         fake: Any = FakePublicDns(discovery, clock)
-        return hints.explain(refusals, fake, lambda _: above, served, "https://ca/dir")
+        return hints.explain(refusals, fake, lambda _: above, served, "https://ca/dir", ordered)
 
     return explain
 
@@ -387,6 +390,24 @@ def test_a_wildcard_alone_is_forbidden(internet: Internet, explain: Callable[...
     told = explain(("example.com", "caa", ""))
     assert "issuing for *.example.com: " in told
     assert 'add the CAA record 0 issuewild "letsencrypt.org"' in told
+
+
+@pytest.mark.parametrize(
+    ("ordered", "told"),
+    [
+        (["example.com", "*.example.org"], ["example.com"]),
+        (["*.example.com"], ["*.example.com"]),
+        (["*.example.com", "example.com"], ["example.com", "*.example.com"]),
+        ([], ["example.com", "*.example.com"]),
+    ],
+)
+def test_what_caa_says_of_wildcards_is_for_who_ordered_one(
+    internet: Internet, explain: Callable[..., str], ordered: list[str], told: list[str]
+) -> None:
+    for text in ('0 issue ";"', '0 issuewild ";"'):
+        internet.zones["example.com"].add("example.com", "CAA", text)
+    hint = explain(("example.com", "caa", ""), ordered=ordered)
+    assert re.findall(r"issuing for (\S+): ", hint) == told
 
 
 def test_a_ca_that_does_not_tell_its_name(

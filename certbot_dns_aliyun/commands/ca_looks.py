@@ -11,7 +11,7 @@ import dns.rdatatype
 from certbot_dns_aliyun.commands.findings import Findings, Result
 from certbot_dns_aliyun.commands.looks import Name
 from certbot_dns_aliyun.diagnosis import words
-from certbot_dns_aliyun.diagnosis.caa import CaaSet, names_an_account, objection, relevant
+from certbot_dns_aliyun.diagnosis.caa import CaaSet, Obstacle, objection, relevant
 from certbot_dns_aliyun.diagnosis.dnssec import find_broken
 from certbot_dns_aliyun.propagation.discovery import Discovery
 from certbot_dns_aliyun.propagation.inquiry import UnreadError, first_useful
@@ -52,10 +52,8 @@ def check_caa(
             )
         elif against:
             text = words.caa_objection(found, against, [domain], identities)
-            result = Result.PROBLEM
-        elif names_an_account(found) and not account:
-            text = words.caa_for_an_account(found, names_an_account(found), [domain])
-            result = Result.WARNING
+            is_sure = against.obstacle is not Obstacle.SOME_ACCOUNT
+            result = Result.PROBLEM if is_sure else Result.WARNING
     findings.add(domain, "CAA", result, text, since)
 
 

@@ -21,6 +21,9 @@ _CRITICAL = 128 | 1
 _KNOWN = ("issue", "issuewild", "iodef", "issuemail")
 #: Tag and value of a condition. The RFC would let a tag have hyphens.
 _PARAMETER = re.compile(r"[ \t]*([A-Za-z0-9]*)[ \t]*=[ \t]*([!-:<-~]*)[ \t]*")
+#: How URIs of accounts began in ACMEv1, and how those of the same accounts begin now.
+_BEFORE = "https://acme-v01.api.letsencrypt.org/acme/reg/"
+_NOW = "https://acme-v02.api.letsencrypt.org/acme/acct/"
 _WITH_DNS_01 = re.compile(r"([A-Za-z0-9-]+,)*dns-01(,.*)?")
 
 
@@ -62,13 +65,14 @@ class CaaSet:
 
 
 class Obstacle(Enum):
-    """Why CAA records forbid to issue."""
+    """Why CAA records forbid to issue, or may forbid it."""
 
     CRITICAL = "a critical property that a CA may not know"
     OTHERS = "other CAs alone may issue"
     FORM = "the CA does not read the record that is to name it"
     METHODS = "the CA may not validate by DNS"
     ACCOUNT = "another account of the CA alone may issue"
+    SOME_ACCOUNT = "one account of the CA alone may issue, and whether it is this one is not known"
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ def objection(
 
     :param identities: the names by which CAA records know the CA; none if those are not known
     :param wildcard: whether it is for ``*.`` before the name
-    :param account: URI of the account with the CA; empty if that is not known, and then any will do
+    :param account: URI of the account with the CA; empty if that is not known
     """
     critical = [p for p in found.properties if p.flags & _CRITICAL and p.tag not in _KNOWN]
     if critical:
@@ -129,14 +133,14 @@ def objection(
     by_method = tuple(p for p in ours if _allows_method(p))
     if not by_method:
         return Objection(Obstacle.METHODS, ours, tag)
-    if account and all(p.values("accounturi") not in ([], [account]) for p in by_method):
-        return Objection(Obstacle.ACCOUNT, by_method, tag)
-    return None
+    uris = [[_now(uri) for uri in p.values("accounturi")] for p in by_method]
+    if [] in uris or (account and [_now(account)] in uris):
+        return None
+    return Objection(Obstacle.ACCOUNT if account else Obstacle.SOME_ACCOUNT, by_method, tag)
 
 
-def names_an_account(found: CaaSet) -> tuple[Property, ...]:
-    """Give the records that let one account of a CA alone issue."""
-    return tuple(p for p in found.properties if p.values("accounturi"))
+def _now(account: str) -> str:
+    return account.replace(_BEFORE, _NOW)
 
 
 def _allows_method(record: Property) -> bool:

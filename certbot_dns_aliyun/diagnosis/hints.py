@@ -8,13 +8,7 @@ from typing import Callable
 
 from certbot_dns_aliyun.diagnosis import words
 from certbot_dns_aliyun.diagnosis.authority import caa_identities
-from certbot_dns_aliyun.diagnosis.caa import (
-    CaaSet,
-    Objection,
-    names_an_account,
-    objection,
-    relevant,
-)
+from certbot_dns_aliyun.diagnosis.caa import CaaSet, Objection, objection, relevant
 from certbot_dns_aliyun.diagnosis.dnssec import Broken, find_broken
 from certbot_dns_aliyun.diagnosis.refusal import Matter, Refusal
 from certbot_dns_aliyun.propagation.discovery import Discovery
@@ -100,8 +94,6 @@ def _about_caa(
             yield words.caa_unseen(found, domains)
         elif against_it:
             yield words.caa_objection(found, against_it, domains, identities)
-        elif names_an_account(found):
-            yield words.caa_for_an_account(found, names_an_account(found), domains)
         else:
             yield words.caa_without_objection(domains)
 

@@ -15,11 +15,17 @@ _LISTED = 3
 def caa_objection(
     found: CaaSet, against: Objection, domains: Sequence[str], identities: Sequence[str]
 ) -> str:
-    """Say which CAA records forbid to issue for some names, and what to do about it."""
+    """Say which CAA records forbid, or may forbid, to issue for some names, and what to do."""
     names, records = listed(domains), _records(against.properties)
     where = found.owner
     if found.zone and found.zone != found.owner:
         where += f" in the zone {found.zone}"
+    if against.obstacle is Obstacle.SOME_ACCOUNT:
+        return (
+            f"The CAA records of {found.owner} let one account of the CA alone issue for "
+            f"{listed(domains)}: {records}; compare the accounturi with what certbot show_account "
+            "tells."
+        )
     if against.obstacle is Obstacle.CRITICAL:
         return (
             f"CAA keeps the CA from issuing for {names}: {where} has {records}, a critical "
@@ -49,15 +55,6 @@ def caa_objection(
     return (
         f"CAA keeps the CA from issuing for {names}: {where} has {records}; add the CAA record "
         f'0 {against.tag} "{identities[0]}" there.'
-    )
-
-
-def caa_for_an_account(found: CaaSet, records: Iterable[Property], domains: Sequence[str]) -> str:
-    """Say that the CAA records let one account of the CA alone issue."""
-    return (
-        f"The CAA records of {found.owner} let one account of the CA alone issue for "
-        f"{listed(domains)}: {_records(records)}; compare the accounturi with what certbot "
-        "show_account tells."
     )
 
 

@@ -14,7 +14,7 @@ import dns.rdata
 import dns.rrset
 import pytest
 
-from certbot_dns_aliyun.commands.ca_looks import check_dnssec
+from certbot_dns_aliyun.commands.ca_looks import check_caa, check_dnssec
 from certbot_dns_aliyun.commands.findings import Findings, Report, Result
 from certbot_dns_aliyun.commands.looks import Name
 from certbot_dns_aliyun.diagnosis import authority, hints
@@ -162,12 +162,76 @@ def test_a_caa_record_is_read_to_the_letter(
     assert (told and told.obstacle) == against
 
 
+@pytest.mark.parametrize(
+    ("texts", "plain", "wildcard"),
+    [
+        (['0 issue "letsencrypt.org; accounturi=https://ca/2"'], *2 * [Obstacle.SOME_ACCOUNT]),
+        (['0 issue "letsencrypt.org"', '0 issue "other.example; accounturi=a"'], None, None),
+        (['0 issue "letsencrypt.org"', '0 issue "letsencrypt.org; accounturi=a"'], None, None),
+        (
+            ['0 issue "letsencrypt.org"', '0 issuewild "letsencrypt.org; accounturi=a"'],
+            None,
+            Obstacle.SOME_ACCOUNT,
+        ),
+        (
+            [
+                '0 issue "letsencrypt.org; validationmethods=http-01"',
+                '0 issue "letsencrypt.org; accounturi=a"',
+            ],
+            *2 * [Obstacle.SOME_ACCOUNT],
+        ),
+    ],
+)
 def test_an_unknown_account_may_be_the_right_one(
-    internet: Internet, discovery: Discovery, clock: Clock
+    internet: Internet,
+    discovery: Discovery,
+    clock: Clock,
+    texts: list[str],
+    plain: Obstacle | None,
+    wildcard: Obstacle | None,
 ) -> None:
-    texts = ['0 issue "letsencrypt.org; accounturi=https://ca/2"']
     found = caa_of(internet, discovery, clock, at="example.com", texts=texts)
-    assert objection(found, OURS, wildcard=False) is None
+    against = [objection(found, OURS, is_wild) for is_wild in (False, True)]
+    assert [each and each.obstacle for each in against] == [plain, wildcard]
+
+
+@pytest.mark.parametrize(
+    "account", ["v01.api.letsencrypt.org/acme/reg/7", "v02.api.letsencrypt.org/acme/acct/7"]
+)
+@pytest.mark.parametrize(
+    "told", ["v01.api.letsencrypt.org/acme/reg/", "v02.api.letsencrypt.org/acme/acct/"]
+)
+def test_an_account_of_acmev1_is_that_of_acmev2(
+    internet: Internet, discovery: Discovery, clock: Clock, account: str, told: str
+) -> None:
+    texts = [f'0 issue "letsencrypt.org; accounturi=https://acme-{told}7"']
+    found = caa_of(internet, discovery, clock, at="example.com", texts=texts)
+    assert objection(found, OURS, False, f"https://acme-{account}") is None
+    other = objection(found, OURS, False, f"https://acme-{account}0")
+    assert other
+    assert other.obstacle is Obstacle.ACCOUNT
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('0 issue "letsencrypt.org"', "ok"),
+        ('0 issue "letsencrypt.org; accounturi=a"', "warning"),
+        ('0 issue "a.example"', "problem"),
+    ],
+)
+def test_a_check_says_what_it_knows_of_caa(
+    internet: Internet,
+    discovery: Discovery,
+    clock: Clock,
+    capsys: pytest.CaptureFixture[str],
+    text: str,
+    told: str,
+) -> None:
+    internet.zones["example.com"].add("example.com", "CAA", text)
+    fake: Any = FakePublicDns(discovery, clock)
+    check_caa("example.com", fake, OURS, "", Findings(Report(is_for_machines=False)))
+    assert capsys.readouterr().out.startswith(f"{told:8}example.com: CAA: ")
 
 
 def test_a_zone_without_a_ds_record_is_not_signed(discovery: Discovery, clock: Clock) -> None:

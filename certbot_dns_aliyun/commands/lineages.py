@@ -94,12 +94,12 @@ class Lineage:
 
 
 def names(config_dir: str) -> list[str]:
-    """List the lineages of a configuration folder.
+    """List the lineages of a configuration folder; hidden files are none, as for Certbot.
 
     :raises OSError: if it cannot be read
     """
-    folder = Path(config_dir, "renewal")
-    return sorted(each[: -len(".conf")] for each in os.listdir(folder) if each.endswith(".conf"))
+    files = os.listdir(Path(config_dir, "renewal"))
+    return sorted(file[:-5] for file in files if file.endswith(".conf") and file[0] != ".")
 
 
 def read(config_dir: str, name: str) -> Lineage:

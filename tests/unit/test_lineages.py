@@ -77,7 +77,8 @@ def file(tmp_path: Path) -> Path:
     file = tmp_path / "renewal" / "site.conf"
     file.parent.mkdir()
     file.write_text(RENEWAL.format(live=live))
-    (file.parent / "site.conf.bak").touch()
+    for ignored in ("site.conf.bak", ".conf", "._site.conf"):
+        (file.parent / ignored).touch()
     return file
 
 

@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
 
     :param argv: its arguments; None for those of the process
-    :returns: 0 if all is well, 1 if something is not, 2 for wrong usage
+    :returns: 0 if all is well, 1 if something is not, 2 for wrong usage, 130 after an interrupt
     """
     # Python has none where it is closed (>&-).
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115

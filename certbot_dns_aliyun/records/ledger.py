@@ -128,7 +128,8 @@ class Ledger:
         self._folder = Folder(config_dir)
         self._journal = Journal.of_this_run(self._folder)
         self._planned: set[RecordKey] = set()
-        self._adopted: dict[RecordKey, Added] = {}
+        # The ids, as far as they are known, and whether a late call may add them once more.
+        self._adopted: dict[RecordKey, tuple[str | None, bool]] = {}
         self._lock = threading.Lock()
         self._entries: dict[tuple[str, str], Entry] = {}
         self._listed: dict[str, list[tuple[str, str, str]]] = {}
@@ -148,7 +149,7 @@ class Ledger:
     def _adopt(self, key: RecordKey, record_id: str | None, may_come_again: bool) -> None:
         self._note_adding([key])
         self._journal.added(key, record_id, may_come_again)
-        self._adopted[key] = Added(record_id, True, may_come_again)
+        self._adopted[key] = record_id, may_come_again
 
     def refuse(self, names: Iterable[str]) -> None:
         """Refuse where CNAMEs lead, if nothing may be added there, as far as DNS tells.
@@ -167,7 +168,7 @@ class Ledger:
 
     def plan(self, records: Iterable[tuple[str, str]]) -> None:
         """Note the names and values that are about to be added, in the zones that DNS names."""
-        self._planned |= self._keys(records) - self._adopted.keys()
+        self._planned = self._keys(records) - self._adopted.keys()
         self._note_adding(self._planned)
 
     def _keys(self, records: Iterable[tuple[str, str]]) -> set[RecordKey]:
@@ -320,9 +321,9 @@ class Ledger:
                     error.verdict is Verdict.DENIED
                     and not (zone == guess and self._is_zone_of_the_world(entry.place))
                 )
-                adopted = self._adopted.get(entry.key)
-                if adopted or (error.maybe_done and may_be_none):
-                    record_id = adopted.record_id if adopted else None
+                is_adopted = entry.key in self._adopted
+                if is_adopted or (error.maybe_done and may_be_none):
+                    record_id, _ = self._adopted.get(entry.key, (None, False))
                     doubt = Entry(entry.place, entry.value, zone=zone, record_id=record_id)
                     doubt.added.set_result(zone)
                     entry.doubts.append(doubt)
@@ -338,11 +339,11 @@ class Ledger:
                     return refusals
                 raise self._cannot_add(entry.place, [error]) from None
             entry.added_at, entry.is_new = time.monotonic(), added.ours
-            late, adopted = _LATE, self._adopted.get(entry.key)
-            if adopted:
-                record_id = added.record_id or adopted.record_id
-                may_come_again = added.may_come_again or adopted.may_come_again
-                late, added = UNDER_WAY, Added(record_id, True, may_come_again)
+            late = _LATE
+            if entry.key in self._adopted:
+                record_id, may_come_again = self._adopted[entry.key]
+                may_come_again = added.may_come_again or may_come_again
+                late, added = UNDER_WAY, Added(added.record_id or record_id, True, may_come_again)
             entry.settled_at = entry.added_at + late if added.may_come_again else 0.0
             entry.record_id = added.record_id
             entry.state = State.OURS if added.ours else State.PREEXISTING

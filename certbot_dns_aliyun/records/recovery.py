@@ -66,25 +66,20 @@ class Recovery:
         for journal in Journal.abandoned(folder):
             records = journal.open_records.items()
             for key, known in sorted(records, key=lambda each: each[1].may_come_again):
-                is_for_good = self._see_to(journal, key, known)
-                if is_for_good and known.tellings >= _TELLINGS and journal.age > _FORGOTTEN:
-                    journal.gone(key)
+                self._see_to(journal, key, known)
             journal.close()
         self._tell()
 
-    def _see_to(self, journal: Journal, key: RecordKey, known: Known) -> bool:
-        """Remove one record, or say why not.
-
-        :returns: whether the next run has nothing better to hope for
-        """
+    def _see_to(self, journal: Journal, key: RecordKey, known: Known) -> None:
+        """Remove one record, or say why not."""
         is_own = not known.owner or journal.is_of(known, self._clients.identity_for(key.zone))
         if key in self._wanted and is_own:
             self._adopt(key, known.record_id, journal.until_settled(known) > 0)
             journal.gone(key)
-            return False
+            return
         if key.zone in self._in_vain or self._has_to_end():
             self._postponed += 1
-            return False
+            return
         name = full_name(key.rr, key.zone)
         what = f"The TXT record {name} = {key.value} of an earlier run"
         try:
@@ -92,25 +87,32 @@ class Recovery:
         except AlidnsError as error:
             if self._budget.called_off:
                 self._postponed += 1
-                return False
+                return
             if self._never_was(journal, key, known, error):
                 journal.gone(key)
             else:
                 self._warn(journal, key, known, sentence(f"{what} could not be removed", error))
+                if error.is_about_one_name:
+                    self._forget_in_time(journal, key, known)
             if error.verdict in PASSING:
                 self._in_vain.add(key.zone)
             elif error.verdict is Verdict.NOT_HERE:  # what is denied may be so for one id alone
                 self._refused[key.zone] = error
-            return error.is_about_one_name
+            return
         if was_there is None:
             why = cannot_list(key.zone)
             self._warn(journal, key, known, f"{what} may be left: {why}.")
-            return True
+            self._forget_in_time(journal, key, known)
+            return
         if was_there:
             self._removed.append(name)
             logger.info("%s is removed", what)
         journal.gone(key)
-        return True
+
+    def _forget_in_time(self, journal: Journal, key: RecordKey, known: Known) -> None:
+        """Forget a record that another run can do no more about than this one."""
+        if known.tellings >= _TELLINGS and journal.age > _FORGOTTEN:
+            journal.gone(key)
 
     def _has_to_end(self) -> bool:
         return self._budget.called_off or time.monotonic() >= self._until

@@ -420,6 +420,7 @@ def test_deletes_that_follow_when_the_api_was_given_up_cost_no_call(
         with pytest.raises(AlidnsError) as caught:
             client.delete(ZONE, str(number), budget)
         assert caught.value.code == Lost.NO_REPLY
+        assert caught.value.zone == ZONE
     assert len(api.calls) < 10
     assert api.clock.elapsed < 40
 

@@ -873,6 +873,7 @@ def test_the_next_run_is_promised_only_what_the_journal_lists(
     api.faults.append(Fault(lambda: error("Forbidden.RAM"), action="DeleteDomainRecord"))
     left = ledger.remove(NAME, VALUE, RetryBudget())
     assert left
+    assert "DeleteDomainRecord on acs:alidns:*:*:domain/example.com" in left
     assert ("The next run that adds records tries to remove it" in left) == is_folder_ours
     assert "y hand: zone example.com, RR _acme-challenge.www, record id" in left
 

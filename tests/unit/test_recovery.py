@@ -282,7 +282,7 @@ def test_a_zone_that_is_not_there_is_asked_for_once(api: FakeApi, tmp_path: Path
 
 @pytest.mark.parametrize("may_list", [True, False])
 def test_a_record_that_may_not_be_removed_does_not_keep_the_others_of_its_zone(
-    api: FakeApi, tmp_path: Path, may_list: bool
+    api: FakeApi, tmp_path: Path, may_list: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     """RAM may deny an id that there is no more."""
     killed_run_in_two_zones(tmp_path, api)
@@ -291,6 +291,8 @@ def test_a_record_that_may_not_be_removed_does_not_keep_the_others_of_its_zone(
     recover(tmp_path)
     assert len(api.values("example.com") + api.values("example.org")) == 1
     assert api.actions().count("DeleteDomainRecord") == 3
+    (left,) = warnings(caplog)
+    assert "DeleteDomainRecord on acs:alidns:*:*:domain/example." in left
 
 
 def test_a_key_that_may_not_list_removes_by_the_id(
@@ -416,16 +418,27 @@ def test_of_many_names_ten_are_told_each_once(
     ]
 
 
+@pytest.mark.parametrize("is_refused", [True, False])
 @pytest.mark.parametrize(("days", "is_kept"), [(89, True), (91, False)])
 def test_what_was_told_twice_is_kept_for_ninety_days(
-    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int, is_kept: bool
+    api: FakeApi,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    days: int,
+    is_kept: bool,
+    is_refused: bool,
 ) -> None:
+    """Whether the API refuses, or there is no telling without a list."""
     path = killed_run(tmp_path)._journal.path
-    del api.zones["example.com"]
+    if is_refused:
+        del api.zones["example.com"]
+    else:
+        api.zones["example.com"].clear()
+        api.may_list = False
     for _ in range(2):
-        recover(tmp_path)
+        recover(tmp_path, OTHER_KEY)
     monkeypatch.setattr(api.clock, "time", lambda: os.stat(path).st_mtime + days * 24 * 3600)
-    recover(tmp_path)
+    recover(tmp_path, OTHER_KEY)
     assert path.exists() is is_kept
 
 
@@ -521,13 +534,16 @@ def test_what_was_taken_over_never_counts_as_added_last(api: FakeApi, tmp_path: 
     assert taken_over == first
 
 
+@pytest.mark.parametrize("may_list", [True, False])
 @pytest.mark.parametrize("is_killed_again", [True, False])
 def test_what_was_taken_over_is_listed_until_it_is_gone(
-    api: FakeApi, tmp_path: Path, is_killed_again: bool
+    api: FakeApi, tmp_path: Path, is_killed_again: bool, may_list: bool
 ) -> None:
     """Though this run never came to add it."""
     killed_run(tmp_path)
+    api.may_list = may_list
     ledger = next_run(tmp_path)
+    began = api.clock.now
     if is_killed_again:
         kill(ledger._journal)
     else:
@@ -537,6 +553,7 @@ def test_what_was_taken_over_is_listed_until_it_is_gone(
     recover(tmp_path)
     assert api.values("example.com") == []
     assert journals(tmp_path) == []
+    assert api.clock.now - began < 1.0, "no call is under way"
 
 
 @pytest.mark.parametrize("may_list", [True, False])
@@ -557,9 +574,10 @@ def test_what_cannot_be_added_again_is_removed(
     assert journals(tmp_path) == []
 
 
+@pytest.mark.parametrize("is_killed_again", [True, False])
 @pytest.mark.parametrize("comes_in", [1.0, 9.0, 19.0])
 def test_what_a_late_call_adds_that_is_wanted_again_is_removed(
-    api: FakeApi, tmp_path: Path, comes_in: float
+    api: FakeApi, tmp_path: Path, comes_in: float, is_killed_again: bool
 ) -> None:
     ledger = make_ledger(tmp_path, in_dns)
     ledger.plan([(NAME, VALUE)])
@@ -572,6 +590,12 @@ def test_what_a_late_call_adds_that_is_wanted_again_is_removed(
     api.coming.append((api.clock.now + comes_in, late))
     ledger = next_run(tmp_path)
     api.clock.sleep(2.0)
+    if is_killed_again:
+        kill(ledger._journal)
+        recover(tmp_path)
+        assert not api.coming
+        assert api.values("example.com") == []
+        return
     ledger.add(NAME, VALUE, RetryBudget())
     assert ledger.remove(NAME, VALUE, RetryBudget()) is None
     assert ledger.close() == []

@@ -604,6 +604,22 @@ def test_what_a_late_call_adds_that_is_wanted_again_is_removed(
     assert journals(tmp_path) == []
 
 
+def test_what_may_come_once_more_is_noted_of_what_was_taken_over(
+    api: FakeApi, tmp_path: Path
+) -> None:
+    """Two runs are killed, of which the first has made a call that got no reply."""
+    ledger = make_ledger(tmp_path, in_dns)
+    api.faults.append(Fault(api.no_reply_but_done(15.0), action=ADD))
+    ledger.add(NAME, VALUE, RetryBudget())
+    kill(ledger._journal)
+    kill(next_run(tmp_path)._journal)
+    assert api.coming
+    recover(tmp_path)
+    assert not api.coming
+    assert api.values("example.com") == []
+    assert journals(tmp_path) == []
+
+
 def test_a_kill_of_long_ago_lets_nobody_wait(api: FakeApi, tmp_path: Path) -> None:
     ledger = make_ledger(tmp_path, in_dns)
     ledger.plan([(NAME, VALUE)])

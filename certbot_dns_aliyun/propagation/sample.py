@@ -26,7 +26,7 @@ class Sample:
     began: float
     zones: int = 0
 
-    def answers(self, disagree: bool, restraint: int = 0) -> int:
+    def answers(self, disagree: bool, restraint: int) -> int:
         """Give how many good answers in a row about one of the zones are wanted.
 
         :param disagree: whether machines behind the address were seen to differ

@@ -411,14 +411,15 @@ def test_a_zone_that_refused_an_add_is_asked_for_no_other(
     assert vars(seen[0]) == vars(seen[1])
 
 
-def test_deletes_that_follow_when_the_api_was_given_up_cost_no_call(
+def test_calls_that_follow_when_the_api_was_given_up_are_not_made(
     api: FakeApi, client: Client
 ) -> None:
     api.is_dead = True
     budget = RetryBudget(20.0)
-    for number in range(50):
+    calls = [lambda: client.delete(ZONE, "1", budget), lambda: add(client, budget)]
+    for call in calls * 25:
         with pytest.raises(AlidnsError) as caught:
-            client.delete(ZONE, str(number), budget)
+            call()
         assert caught.value.code == Lost.NO_REPLY
         assert caught.value.zone == ZONE
     assert len(api.calls) < 10

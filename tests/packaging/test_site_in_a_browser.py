@@ -152,7 +152,7 @@ def test_a_pasted_sentence_leads_to_its_entry(browser: Any, tmp_path: Path, lang
         ),
         ("invalidtimestamp-expired", "本机时间相差 4000 秒；请校准时间，然后再次运行 Certbot。"),
         ("no-account", "凭证文件里没有用于域名 shop.test 的凭证；请增加一个小节 [shop.test]"),
-        ("not-on-ecs", "无法访问元数据服务：本机不是 ECS 实例"),
+        ("not-on-ecs", "无法访问元数据服务：本机不是 ECS 实例，或者它的网络不通"),
     ],
 )
 def test_a_pasted_sentence_in_chinese_leads_to_its_entry(

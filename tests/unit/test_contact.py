@@ -216,5 +216,6 @@ def test_that_tcp_is_rejected_says_nothing_of_the_address(
 
 def test_at_first_nothing_is_known(contact: Contact) -> None:
     assert (contact.lag, contact.intercepted, contact.probe) == (None, None, None)
+    assert (contact.too_young, contact.youngest_at) == (0.0, 0.0)
     assert not any([contact.disagrees, contact.is_followed, contact.lacks_tcp])
     assert contact.way is UDP

@@ -389,6 +389,14 @@ def test_of_several_answers_those_with_authority_tell(clock: Clock) -> None:
     assert some.outcome is Outcome.REFUSING
 
 
+def test_two_looks_without_an_answer_leave_nobody_out(clock: Clock) -> None:
+    some = follower(clock, {A: 3.0})
+    for is_out in (False, False, True):
+        some._note(replies(NO))
+        clock.sleep(9.0)
+        assert some.is_out() is is_out
+
+
 def test_who_stays_without_an_answer_is_left_out_after_looks_and_seconds(clock: Clock) -> None:
     some = follower(clock, {A: 3.0})
     assert not some.is_out()

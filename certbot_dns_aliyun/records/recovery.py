@@ -72,8 +72,7 @@ class Recovery:
 
     def _see_to(self, journal: Journal, key: RecordKey, known: Known) -> None:
         """Remove one record, or say why not."""
-        is_own = not known.owner or journal.is_of(known, self._clients.identity_for(key.zone))
-        if key in self._wanted and is_own:
+        if key in self._wanted and (not known.owner or self._is_own(journal, key, known)):
             self._adopt(key, known.record_id, journal.until_settled(known) > 0)
             journal.gone(key)
             return
@@ -141,10 +140,13 @@ class Recovery:
             if client.delete(key.zone, known.record_id, self._budget):
                 return True
             # A late call may have added it once more, with another id.
-            is_own = journal.is_of(known, self._clients.identity_for(key.zone))
-            if is_own and not known.may_come_again:
+            if self._is_own(journal, key, known) and not known.may_come_again:
                 return False
         return None
+
+    def _is_own(self, journal: Journal, key: RecordKey, known: Known) -> bool:
+        """Tell whether the account that was to add a record is the one that we ask, for sure."""
+        return journal.is_of(known, self._clients.identity_for(key.zone))
 
     def _never_was(
         self, journal: Journal, key: RecordKey, known: Known, error: AlidnsError
@@ -153,7 +155,7 @@ class Recovery:
         return (
             error.verdict is Verdict.NOT_HERE
             and not known.zone_is_known
-            and journal.is_of(known, self._clients.identity_for(key.zone))
+            and self._is_own(journal, key, known)
         )
 
     def _warn(self, journal: Journal, key: RecordKey, known: Known, left: str) -> None:

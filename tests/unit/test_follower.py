@@ -544,9 +544,8 @@ def test_how_many_questions_are_a_sample(
     assert (some.complete_at, some.sampled_at) == (some._clock.now(), clock.now)
 
 
-def test_a_sample_is_about_the_record_that_was_added_last(clock: Clock) -> None:
-    """Of those that a machine has, which is late, it is the last; or they come in any order."""
-    some = follower(clock, {A: 3.1, B: 2.0, C: 2.9})
+def asked_in_a_sample(clock: Clock, some: Follower) -> list[str]:
+    """Take a sample that is all good; gives the names that it asks for."""
     some.contact.followers.append(some)
     asked: list[str] = []
 
@@ -557,6 +556,13 @@ def test_a_sample_is_about_the_record_that_was_added_last(clock: Clock) -> None:
     some.contact.ask = ask  # type: ignore[method-assign,assignment]
     some.missing.clear()
     assert not clock.run(some._take_sample())
+    return asked
+
+
+def test_a_sample_is_about_the_record_that_was_added_last(clock: Clock) -> None:
+    """Of those that a machine has, which is late, it is the last; or they come in any order."""
+    some = follower(clock, {A: 3.1, B: 2.0, C: 2.9})
+    asked = asked_in_a_sample(clock, some)
     assert len(asked) == 24
     assert 16 <= asked.count(B) < 24
 
@@ -574,17 +580,8 @@ def test_first_answers_for_other_records_are_a_third_of_a_sample_at_most(
 
     monkeypatch.setattr(module.random, "choices", draw)
     some = follower(clock, {A: 3.1, B: 2.0, C: 2.9})
-    some.contact.followers.append(some)
     some._first_ones = first_ones
-    asked: list[str] = []
-
-    async def ask(name: str) -> Reply:
-        asked.append(name)
-        return answer(name[16])
-
-    some.contact.ask = ask  # type: ignore[method-assign,assignment]
-    some.missing.clear()
-    assert not clock.run(some._take_sample())
+    asked = asked_in_a_sample(clock, some)
     assert drawn == [others]
     assert (asked.count(A), asked.count(B), asked.count(C)) == (others, 16, 0)
 

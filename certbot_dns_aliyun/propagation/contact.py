@@ -10,12 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import Protocol
 
 import dns.rdatatype
 
 from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply, ask
-from certbot_dns_aliyun.propagation.sample import Sample
+from certbot_dns_aliyun.propagation.sample import Following, Sample
 from certbot_dns_aliyun.propagation.traffic import Traffic
 from certbot_dns_aliyun.propagation.wire import RoundTrip, Way
 
@@ -34,20 +33,6 @@ _TCP_TIMEOUT = 2.0
 _NEXT = {Way.UDP: Way.TCP, Way.TCP: Way.PLAIN, Way.PLAIN: Way.UDP}
 _TRIES_AT_FIRST = {Way.UDP: 2, Way.TCP: 1, Way.PLAIN: 1}
 _TRIES = {Way.UDP: 4, Way.TCP: 2, Way.PLAIN: 4}
-
-
-class Following(Protocol):
-    """Who follows an address, for one zone.
-
-    :ivar is_complete: whether the address serves everything
-    :ivar sample: the sample that is under way, once it has served everything
-    """
-
-    is_complete: bool
-    sample: Sample | None
-
-    def stir(self) -> None:
-        """Let it see whether there is something to do now."""
 
 
 class Contact:

@@ -5,8 +5,8 @@ that one machine behind the address serves them; one without them, that one does
 is asked for until it was seen once, and when all were, a sample of questions at once, each from a
 fresh source port and so perhaps to another machine, must be answered well without exception
 (:mod:`certbot_dns_aliyun.propagation.sample`). Two thirds of it are about the record that was added
-last, which a machine that is late has last; its first answer is a part of the sample, but not one
-that was asked for again until it was good.
+last, which a machine that is late has last. The first answer for a record that is due is a part of
+it, good or bad; not those of who goes on asking until one is good.
 
 When a record is due is learnt: one address is asked often, the others seldom, until one has served
 something; from then on a record is asked for when it is as old as others were when they were seen.
@@ -20,6 +20,7 @@ import logging
 import math
 import random
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Callable
@@ -28,7 +29,7 @@ from certbot_dns_aliyun.propagation.awake import AwakeClock
 from certbot_dns_aliyun.propagation.contact import Contact
 from certbot_dns_aliyun.propagation.interception import obstacle
 from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply
-from certbot_dns_aliyun.propagation.sample import Sample
+from certbot_dns_aliyun.propagation.sample import Following, Sample
 
 logger = logging.getLogger(__name__)
 
@@ -113,11 +114,12 @@ class Follower:
     :param server: the address by the name that it has in this zone; None for that of the contact
     :param changed: called when what is known of it changes
     :ivar missing: the names that it has not been seen to serve since it last lacked them
-    :ivar sample: the sample that is under way, as long as it lacks nothing that was seen
+    :ivar sample: the sample that is under way, or by which it is complete; None without one, or
+        if an answer to one of the zones that share it lacked a value
     :ivar seen_at: monotonic time at which it had been seen to serve everything
     :ivar is_complete: whether it serves everything, by a whole sample
     :ivar complete_at: since when, by the clock
-    :ivar sampled_at: monotonic time of the sample's end
+    :ivar sampled_at: monotonic time of the last good answer to its part of a sample
     """
 
     def __init__(
@@ -146,8 +148,9 @@ class Follower:
         self._wanted = wanted
         self._untried = set(wanted)
         self._last = max(wanted, key=lambda name: wanted[name].added_at)
-        # Good answers in a row: the first ones for other records than the last, and all others.
-        self._first_ones = self._in_a_row = 0
+        # Good answers in a row that are a part of a sample: whether about the last record.
+        self._good: Counter[bool] = Counter()
+        self._counted_since = 0.0
         self._clock = clock
         self._sharing = sharing
         self._is_trusted = is_trusted
@@ -213,6 +216,9 @@ class Follower:
             self.contact.followers.remove(self)
             if self.contact.scout is self:
                 self.contact.scout = None
+            if self.sample:
+                for each in self._those_in(self.sample):
+                    each.stir()
 
     async def _follow(self) -> None:
         while True:
@@ -345,41 +351,40 @@ class Follower:
     async def _take_sample(self) -> bool:
         """Ask many times at once; the address is complete if no answer lacks a value.
 
-        :returns: whether one did
+        :returns: whether one did, to this zone or to another one that shares the sample
         """
+        sample = await self._join()
         few = 2 * self._restraint
         # Where one of them is known to be late, few questions mostly show that.
-        burst = _MANY if self.contact.disagrees else _FIRST_BURST
+        burst = max(_MANY // sample.zones, 1) if self.contact.disagrees else _FIRST_BURST
         refused_at = math.inf
-        try:
-            sample = await self._join()
-            while True:
-                answers = sample.answers(self.contact.disagrees, few)
-                of_others = min(self._first_ones, answers // 3)
-                lacks = answers - of_others - self._in_a_row
-                if lacks <= 0:
-                    break
-                burst = min(burst, lacks)
-                count = min(burst // 3, answers // 3 - of_others)
-                others = random.choices(list(self._wanted), k=count)  # noqa: S311, no secret
-                denied, answered = await self._ask([*others, *[self._last] * (burst - count)])
-                if denied:
-                    return True
-                if self._is_turned_away:
-                    refused_at = min(refused_at, self._clock.now())
-                if self._is_turned_away and self._clock.now() - refused_at < _GRACE:
-                    # Some machines may get the zone in a moment, as others have it.
-                    self._in_a_row, self._first_ones, burst = 0, 0, _MANY
-                    await asyncio.sleep(_LONGEST_PAUSE)
-                elif 2 * answered >= burst:
-                    burst *= 2
-                else:
-                    await asyncio.sleep(max(_RESTRAINED[self._restraint][1], _SHORTEST_PAUSE))
-                    burst = max(burst >> 2, 1)
-        finally:
-            self.sample = None
-        self.is_complete, self.complete_at = True, self._clock.now()
+        while self.sample is sample:
+            answers = sample.answers(self.contact.disagrees, few)
+            of_others = min(self._good[False], answers // 3)
+            lacks = answers - of_others - self._good[True]
+            if lacks <= 0:
+                break
+            burst = min(burst, lacks)
+            count = min(burst // 3, answers // 3 - of_others)
+            others = random.choices(list(self._wanted), k=count)  # noqa: S311, no secret
+            _, answered = await self._ask([*others, *[self._last] * (burst - count)])
+            if self._is_turned_away:
+                refused_at = min(refused_at, self._clock.now())
+            if self._is_turned_away and self._clock.now() - refused_at < _GRACE:
+                # Some machines may get the zone in a moment, as others have it.
+                self._good.clear()
+                burst = _MANY
+                await asyncio.sleep(_LONGEST_PAUSE)
+            elif 2 * answered >= burst:
+                burst *= 2
+            else:
+                await asyncio.sleep(max(_RESTRAINED[self._restraint][1], _SHORTEST_PAUSE))
+                burst = max(burst >> 2, 1)
         self.sampled_at = time.monotonic()
+        await self._finish(sample)
+        if self.sample is not sample:
+            return True
+        self.is_complete, self.complete_at = True, self._clock.now()
         self._changed()
         return False
 
@@ -392,39 +397,53 @@ class Follower:
         while not sample.zones:
             left = sample.began + _OTHER_ZONES - self._clock.now()
             if left <= 0 or all(each.sample or each.is_complete for each in contact.followers):
-                with_us = [each for each in contact.followers if each.sample is sample]
-                contact.sample, sample.zones = None, len(with_us)
-                for each in with_us:
+                sample.unfinished = self._those_in(sample)
+                contact.sample, sample.zones = None, len(sample.unfinished)
+                for each in sample.unfinished:
                     each.stir()
             else:
                 self._stirred.clear()
                 await self._rest(left)
         return sample
 
+    async def _finish(self, sample: Sample) -> None:
+        """Wait until the other zones of a sample have their parts of it, too, or it is void."""
+        sample.unfinished.remove(self)
+        for other in self._those_in(sample):
+            other.stir()
+        while self.sample is sample and any(
+            each in self.contact.followers and not each.is_out() for each in sample.unfinished
+        ):
+            self._stirred.clear()
+            await self._rest(_LONGEST_PAUSE)
+
+    def _those_in(self, sample: Sample | None) -> list[Following]:
+        return [each for each in self.contact.followers if each.sample is sample]
+
     async def _ask(self, names: Sequence[str]) -> tuple[bool, int]:
         """Ask for names, all at once, and note what is served.
 
         :returns: whether an answer lacked a value, and how many there were that count
         """
+        asked_at = time.monotonic()
         replies = await asyncio.gather(*(self.contact.ask(name) for name in names))
         self._note(replies)
-        now, before = time.monotonic(), len(self.missing)
+        now, before, lag = time.monotonic(), len(self.missing), self.contact.lag
         denied = []
         for name, reply in zip(names, replies):
             age = now - self._wanted[name].added_at
+            is_due = name in self._untried and lag is not None and age >= lag
+            counts = name not in self.missing or is_due
             if self._is_served(name, reply):
-                is_first = name in self.missing and name in self._untried
-                self._first_ones += is_first and name != self._last
-                self._in_a_row += name not in self.missing or (is_first and name == self._last)
+                self._good[name == self._last] += counts and asked_at >= self._counted_since
                 self._seen(name, age)
             elif reply.outcome is Outcome.AUTHORITATIVE:
-                denied.append((name, age))
+                denied.append((name, age, counts))
+            if is_due and reply.outcome is Outcome.AUTHORITATIVE:
+                self._untried.remove(name)
         # After all that was seen: of several answers for one name the worst counts.
-        for name, age in denied:
-            self._denied(name, age)
-        self._untried.difference_update(
-            name for name, reply in zip(names, replies) if reply.outcome is Outcome.AUTHORITATIVE
-        )
+        for name, age, counts in denied:
+            self._denied(name, age, counts)
         if len(self.missing) != before:
             self.seen_at = now
             self._changed()
@@ -453,8 +472,20 @@ class Follower:
         if age < self.contact.too_young:
             self.contact.too_young = 0.0
 
-    def _denied(self, name: str, age: float) -> None:
-        self._first_ones = self._in_a_row = 0
+    def start_over(self) -> None:
+        """Count good answers anew, in another sample; what was asked before counts no more."""
+        self._good.clear()
+        self._counted_since = time.monotonic()
+        if self.sample and self.sample.zones:
+            self.sample, self.is_complete = None, False
+            self.stir()
+
+    def _denied(self, name: str, age: float, counts: bool) -> None:
+        if counts:
+            still = (self.sample, self.contact.sample)
+            for each in self.contact.followers:
+                if each.sample in still:
+                    each.start_over()
         if name not in self.missing:
             # It was served by another machine, or has vanished since.
             self.missing = {each: None for each in self._wanted if each in {*self.missing, name}}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
+from collections import Counter
+from collections.abc import Coroutine
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -16,7 +19,7 @@ from certbot_dns_aliyun.propagation.follower import Cap, Follower, Wanted
 from certbot_dns_aliyun.propagation.question import NameServer, Outcome, Reply
 from certbot_dns_aliyun.propagation.sample import Sample
 from certbot_dns_aliyun.propagation.traffic import Traffic
-from tests.unit.fake_time import Clock
+from tests.unit.fake_time import START, Clock
 
 pytestmark = pytest.mark.usefixtures("_loop_for_events")
 
@@ -259,9 +262,10 @@ def test_the_least_lag_counts_and_the_first_one_stirs_all(clock: Clock) -> None:
 def test_who_is_late_and_is_seen_stirs_the_others_once(clock: Clock) -> None:
     """Zones that are late are often so together."""
     some, stirred = follower(clock, {A: 3.0, B: 3.0}), []
-    some.contact.followers.append(SimpleNamespace(stir=lambda: stirred.append(clock.now)))
+    other = SimpleNamespace(stir=lambda: stirred.append(clock.now), sample=Sample(0.0))
+    some.contact.followers.append(other)
     some.contact.lag = 2.0
-    some._denied(A, 3.0)
+    some._denied(A, 3.0, True)
     for _ in range(2):
         some._seen(A, 3.1)
         assert len(stirred) == 1
@@ -308,9 +312,9 @@ def test_of_zones_at_an_address_each_that_is_late_waits_as_long_again(
 
 def test_what_was_too_young_is_not_if_something_younger_is_seen(clock: Clock) -> None:
     some = follower(clock, {A: 3.0, B: 2.0})
-    some._denied(A, 3.0)
+    some._denied(A, 3.0, True)
     assert some.contact.too_young == 3.0
-    some._denied(B, 2.0)
+    some._denied(B, 2.0, True)
     assert some.contact.too_young == 3.0
     some._seen(B, 3.0)
     assert some.contact.too_young == 3.0
@@ -320,14 +324,14 @@ def test_what_was_too_young_is_not_if_something_younger_is_seen(clock: Clock) ->
 
 def test_who_is_late_has_a_lag_of_its_own(clock: Clock) -> None:
     some = follower(clock, {A: 3.0})
-    some._denied(A, 3.0)
+    some._denied(A, 3.0, True)
     assert some._lag is None, "nobody knows a lag"
     some.contact.lag = 2.0
-    some._denied(A, 1.9)
+    some._denied(A, 1.9, True)
     assert some._lag is None, "it was not due"
-    some._denied(A, 2.0)
+    some._denied(A, 2.0, True)
     assert some._lag == pytest.approx(2.1)
-    some._denied(A, 2.1)
+    some._denied(A, 2.1, True)
     assert some._lag == pytest.approx(2.2)
     some._seen(A, 2.15)
     assert some._lag == pytest.approx(2.15)
@@ -341,9 +345,9 @@ def test_a_value_that_was_seen_and_is_not_there_shows_machines_that_differ(clock
         some._seen(name, 3.0)
     some.is_complete = True
     some._stirred.clear()
-    some._denied(C, 3.0)
+    some._denied(C, 3.0, True)
     assert (list(some.missing), some.contact.disagrees) == ([C], False)
-    some._denied(A, 3.0)
+    some._denied(A, 3.0, True)
     assert (list(some.missing), some.contact.disagrees) == ([A, C], True)
     assert not some.is_complete
     assert some._stirred.is_set()
@@ -544,6 +548,15 @@ def test_how_many_questions_are_a_sample(
     assert (some.complete_at, some.sampled_at) == (some._clock.now(), clock.now)
 
 
+def answering(*served: str) -> Callable[[str], Coroutine[Any, Any, Reply]]:
+    """Answers with the value for these names, and without one for others."""
+
+    async def ask(name: str) -> Reply:
+        return answer(name[16]) if name in served else answer()
+
+    return ask
+
+
 def asked_in_a_sample(clock: Clock, some: Follower) -> list[str]:
     """Take a sample that is all good; gives the names that it asks for."""
     some.contact.followers.append(some)
@@ -567,40 +580,92 @@ def test_a_sample_is_about_the_record_that_was_added_last(clock: Clock) -> None:
     assert 16 <= asked.count(B) < 24
 
 
-@pytest.mark.parametrize(("first_ones", "others"), [(0, 8), (5, 3), (8, 0), (100, 0)])
-def test_first_answers_for_other_records_are_a_third_of_a_sample_at_most(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch, first_ones: int, others: int
+def test_a_third_of_a_sample_may_be_about_any_record(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A machine may lack the last record alone."""
-    drawn: list[int] = []
-
-    def draw(names: list[str], k: int) -> list[str]:
-        drawn.append(k)
-        return names[:1] * k
-
-    monkeypatch.setattr(module.random, "choices", draw)
+    monkeypatch.setattr(module.random, "choices", lambda names, k: names[:1] * k)
     some = follower(clock, {A: 3.1, B: 2.0, C: 2.9})
-    some._first_ones = first_ones
     asked = asked_in_a_sample(clock, some)
-    assert drawn == [others]
-    assert (asked.count(A), asked.count(B), asked.count(C)) == (others, 16, 0)
+    assert (asked.count(A), asked.count(B), asked.count(C)) == (8, 16, 0)
 
 
-def test_who_asks_until_an_answer_is_good_has_learnt_nothing_from_that(clock: Clock) -> None:
-    """First answers count, those for the last record by themselves, and those after; in a row."""
-    some = follower(clock, {A: 3.1, B: 2.0, C: 1.9})
-    good, bad = (lambda name: answer(name[16])), (lambda name: answer())
-    steps = [(A, good, (1, 0)), (B, bad, (0, 0)), (B, good, (0, 0)), (B, good, (0, 1))]
-    steps += [(C, good, (0, 2)), (C, good, (0, 3)), (A, good, (0, 4)), (A, bad, (0, 0))]
-    steps += [(A, good, (0, 0)), (B, good, (0, 1))]
-    for name, reply, in_a_row in steps:
-
-        async def ask(name: str, reply: Any = reply) -> Reply:
-            return reply(name)  # type: ignore[no-any-return]
-
-        some.contact.ask = ask  # type: ignore[method-assign,assignment]
+def test_the_first_answer_for_a_record_that_is_due_is_a_part_of_a_sample(clock: Clock) -> None:
+    """Of those who ask until an answer is good, all have got one."""
+    some = follower(clock, {A: 3.1, B: 2.0, C: 2.9})
+    some.contact.followers.append(some)
+    steps = [(A, [A], (0, 0)), (B, [], (0, 0)), (B, [B], (0, 0)), (B, [B], (0, 1))]
+    steps += [(C, [C], (1, 1)), (C, [C], (2, 1)), (A, [A], (3, 1)), (A, [], (0, 0))]
+    steps += [(A, [A], (0, 0)), (B, [B], (0, 1))]
+    for number, (name, served, good) in enumerate(steps):
+        some.contact.lag = 1.95 if number > 0 else None
+        some.contact.ask = answering(*served)  # type: ignore[method-assign,assignment]
         clock.run(some._ask([name]))
-        assert (some._first_ones, some._in_a_row) == in_a_row
+        assert (some._good[False], some._good[True]) == good, number
+
+
+@pytest.mark.parametrize("lag", [None, 1.9, 2.0, 2.1])
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_record_is_due_at_the_age_of_others(
+    clock: Clock, lag: float | None, silent: bool
+) -> None:
+    """What is asked for before is no part of a sample; nor is a question that gets lost."""
+    some = follower(clock, {A: 2.0})
+    some.contact.lag = lag
+
+    async def lost(name: str) -> Reply:
+        return Reply(NO)
+
+    some.contact.ask = lost if silent else answering()  # type: ignore[method-assign,assignment]
+    clock.run(some._ask([A]))
+    some.contact.lag = 2.0
+    some.contact.ask = answering(A)  # type: ignore[method-assign,assignment]
+    clock.run(some._ask([A]))
+    is_first = silent or lag in (None, 2.1)
+    assert some._good == Counter({True: int(is_first)})
+
+
+def test_all_count_anew_when_the_first_answer_for_a_record_that_is_due_is_bad(
+    clock: Clock,
+) -> None:
+    """But for those that take a sample already, and those that are complete."""
+    some, seen, waits, samples = (follower(clock, {name: 3.0}) for name in (A, B, B, B))
+    contact = some.contact
+    contact.lag, contact.followers = 2.0, [some, seen, waits, samples]
+    contact.sample = waits.sample = Sample(0.0)
+    samples.sample, samples.is_complete = Sample(0.0, 1), True
+    for each in (some, seen, waits, samples):
+        each.contact = contact
+        each._good[True] = 1
+    contact.ask = answering()  # type: ignore[method-assign,assignment]
+    for again in range(2):
+        clock.run(some._ask([A]))
+        counted = [each._good[True] for each in (some, seen, waits, samples)]
+        assert counted == [0, again, again, 1]
+        for each in (seen, waits):
+            each._good[True] = 1
+    assert waits.sample is contact.sample
+    assert samples.is_complete
+
+
+def test_what_was_asked_before_all_count_anew_does_not_count(clock: Clock) -> None:
+    """Who lacks a value may be nearer than others, and so answer first."""
+    some = follower(clock, {A: 3.0})
+    some.missing.clear()
+
+    async def ask(name: str) -> Reply:
+        await asyncio.sleep(0.1)
+        some.start_over()
+        await asyncio.sleep(0.1)
+        return answer("a")
+
+    some.contact.ask = ask  # type: ignore[method-assign,assignment]
+    clock.run(some._ask([A]))
+    assert some._good[True] == 0
+    some.contact.ask = answering(A)  # type: ignore[method-assign,assignment]
+    some.start_over()
+    clock.run(some._ask([A]))
+    assert some._good[True] == 1
 
 
 def test_what_was_good_about_a_zone_says_nothing_of_another(clock: Clock) -> None:
@@ -608,7 +673,7 @@ def test_what_was_good_about_a_zone_says_nothing_of_another(clock: Clock) -> Non
     some, other = follower(clock, {A: 3.0}), follower(clock, {B: 3.0})
     other.contact = some.contact
     some.contact.followers += [some, other]
-    some.contact.lag, other.is_complete, other._in_a_row = 2.0, True, 24
+    some.contact.lag, other.is_complete = 2.0, True
     assert sampled(clock, some) == (False, [24])
 
 
@@ -637,7 +702,8 @@ def test_zones_that_are_seen_together_share_a_sample(clock: Clock, zones: int, e
     began = clock.now
     clock.run(sample())
     assert {name: asked.count(name) for name in names} == dict.fromkeys(names, each)
-    assert all(zone.is_complete and zone.sample is None for zone in some)
+    assert all(zone.is_complete for zone in some)
+    assert {id(zone.sample) for zone in some} == {id(some[0].sample)}
     assert some[0].contact.sample is None
     assert clock.now - began < 0.05, "nobody waits for anybody"
 
@@ -661,6 +727,7 @@ def test_a_sample_waits_a_second_for_zones_that_have_not_been_seen(
     async def sample(zone: Follower, seconds: float) -> None:
         zone._stirred = asyncio.Event()  # of this loop, as Python 3.9 wants it
         await asyncio.sleep(seconds)
+        assert zone is some or zone.missing.popitem()
         assert not await zone._take_sample()
         ended[zone] = round(clock.now - began, 2)
 
@@ -680,6 +747,134 @@ def test_who_follows_no_more_takes_no_part_in_a_sample(clock: Clock) -> None:
     gone.contact = some.contact
     some.contact.sample = gone.sample = Sample(some._clock.now())
     assert sampled(clock, some) == (False, [24])
+
+
+class Shared:
+    """A sample of two zones at an address; `ask` answers for the second."""
+
+    def __init__(self, clock: Clock, ask: Callable[[], Coroutine[Any, Any, Reply]]) -> None:
+        self.one, self.other = (follower(clock, {name: 3.0}, is_trusted=True) for name in (A, B))
+        self.other.contact = contact = self.one.contact
+        contact.followers += [self.one, self.other]
+        self.ended: dict[str, tuple[bool, float]] = {}
+        self._clock, self._began = clock, clock.now
+
+        async def asking(name: str) -> Reply:
+            await asyncio.sleep(0.1)
+            return answer(name[16]) if name == A else await ask()
+
+        contact.ask = asking  # type: ignore[method-assign,assignment]
+
+    async def take(self) -> None:
+        """Both take their part; what came of it, and after which seconds, is in `ended`."""
+        await asyncio.gather(self._part(A, self.one), self._part(B, self.other))
+
+    async def _part(self, name: str, zone: Follower) -> None:
+        zone.missing.clear()
+        zone._stirred = asyncio.Event()  # of this loop, as Python 3.9 wants it
+        denied = await zone._take_sample()
+        self.ended[name] = denied, round(self._clock.now - self._began, 1)
+
+
+@pytest.mark.parametrize("delay", [0.0, 3.0])
+def test_a_sample_is_void_for_all_that_share_it_once_an_answer_lacks_a_value(
+    clock: Clock, delay: float
+) -> None:
+    """The part of one zone is too small to show anything by itself."""
+
+    async def lacking() -> Reply:
+        await asyncio.sleep(delay)
+        return answer()
+
+    shared = Shared(clock, lacking)
+    clock.run(shared.take())
+    assert shared.ended == dict.fromkeys([A, B], (True, 0.1 + delay))
+    for zone in (shared.one, shared.other):
+        assert (zone.is_complete, zone.sample) == (False, None)
+    assert (list(shared.one.missing), list(shared.other.missing)) == ([], [B])
+    shared.other.contact.ask = answering(A, B)  # type: ignore[method-assign,assignment]
+    clock.run(shared.take())
+    assert shared.one.is_complete
+    assert shared.other.is_complete
+
+
+def test_a_last_look_that_finds_a_value_gone_voids_the_sample_of_others_too(clock: Clock) -> None:
+    async def good() -> Reply:
+        return answer("b")
+
+    shared = Shared(clock, good)
+    clock.run(shared.take())
+    late = follower(clock, {C: 3.0})
+    late.contact, late.is_complete, late.sample = shared.one.contact, True, Sample(0.0)
+    late.contact.followers.append(late)
+    assert shared.one.is_complete
+    shared.other.contact.ask = answering()  # type: ignore[method-assign,assignment]
+    clock.run(shared.other.look_again())
+    assert not shared.one.is_complete
+    assert shared.one._stirred.is_set()
+    assert late.is_complete, "it has a sample of its own"
+
+
+def test_nobody_is_complete_before_all_that_share_a_sample_have_their_parts(clock: Clock) -> None:
+    async def slow() -> Reply:
+        await asyncio.sleep(2.5)
+        return answer("b")
+
+    shared = Shared(clock, slow)
+    clock.run(shared.take())
+    assert shared.ended == dict.fromkeys([A, B], (False, 2.6))
+    assert shared.one.sampled_at == pytest.approx(START + 0.1)
+    assert shared.other.sampled_at == pytest.approx(START + 2.6)
+
+
+def test_who_gives_no_answer_for_one_zone_holds_up_the_others_for_some_seconds(
+    clock: Clock,
+) -> None:
+    async def nothing() -> Reply:
+        await asyncio.sleep(2.9)
+        return Reply(NO)
+
+    shared = Shared(clock, nothing)
+    part = shared.take()
+
+    async def for_a_while() -> None:
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(part, 60.0)
+
+    clock.run(for_a_while())
+    assert shared.one.is_complete
+    assert not shared.other.is_complete
+    denied, seconds = shared.ended[A]
+    assert not denied
+    assert 8.0 < seconds < 14.0
+
+
+def test_who_follows_no_more_holds_up_nobody(clock: Clock) -> None:
+    number = itertools.count()
+
+    async def once() -> Reply:
+        await asyncio.sleep(1000.0 if next(number) else 0.0)
+        return answer("b")
+
+    shared = Shared(clock, once)
+    shared.one.contact.lag = 2.0
+    shared.one.contact.followers.clear()
+
+    async def follow(zone: Follower) -> None:
+        zone._stirred = asyncio.Event()  # of this loop, as Python 3.9 wants it
+        await zone.run()
+
+    async def one_ends() -> None:
+        one, other = (asyncio.ensure_future(follow(zone)) for zone in (shared.one, shared.other))
+        await asyncio.sleep(0.5)
+        assert shared.one.sample is shared.other.sample
+        assert not shared.one.is_complete
+        other.cancel()
+        await asyncio.sleep(0.1)
+        assert shared.one.is_complete
+        one.cancel()
+
+    clock.run(one_ends())
 
 
 @pytest.mark.parametrize("outcome", [Outcome.REFUSING, Outcome.NOT_AUTHORITATIVE])

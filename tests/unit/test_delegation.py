@@ -118,6 +118,19 @@ def test_one_cname_of_a_chain_that_tcp_does_not_confirm_is_one_too_many(
     assert (place.name, place.is_unconfirmed) == (TARGET, bool(unconfirmed))
 
 
+@pytest.mark.parametrize("late", ["10.1.0.1", "10.1.0.2"])
+def test_a_cname_that_one_name_server_does_not_have_yet_is_believed(
+    internet: Internet, discovery: Discovery, caplog: pytest.LogCaptureFixture, late: str
+) -> None:
+    """They differ for a while after each change."""
+    internet.zones["example.com"].add(NAME, "CNAME", f"{TARGET}.")
+    without = answers_for("example.com", dns.rcode.NOERROR)
+    internet.treat(late, without, name=NAME, way="tcp")
+    (place,) = find(discovery)
+    assert (place.name, place.is_unconfirmed) == (TARGET, False)
+    assert warnings(caplog) == []
+
+
 @pytest.mark.parametrize("domain", ["example.com", "no-such-domain.com"])
 def test_a_cname_that_tcp_denies_leads_nowhere(
     internet: Internet, discovery: Discovery, caplog: pytest.LogCaptureFixture, domain: str

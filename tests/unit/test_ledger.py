@@ -727,6 +727,21 @@ def test_an_add_that_is_carried_out_late_in_a_zone_passed_over_leaves_nothing(
     nothing_is_left_in_the_end(api, ledger, tmp_path)
 
 
+def test_of_two_adds_that_are_carried_out_late_the_second_leaves_nothing_either(
+    api: FakeApi, tmp_path: Path
+) -> None:
+    api.zones["example.com"] = []
+    ledger = make_ledger(tmp_path, lambda name: "example.com")
+    api.faults.append(Fault(api.no_reply_but_done(25.0), action="AddDomainRecord"))
+    api.faults.append(Fault(api.no_reply_but_done(19.0), action="AddDomainRecord"))
+    api.faults.append(Fault(lambda: error("Forbidden.RAM", 403), action="AddDomainRecord"))
+    with pytest.raises(errors.PluginError):
+        ledger.add(NAME, VALUE, RetryBudget())
+    assert api.clock.elapsed < 25
+    api.clock.sleep(26.0 - api.clock.elapsed)
+    nothing_is_left_in_the_end(api, ledger, tmp_path)
+
+
 def test_nobody_waits_for_what_has_been_found(api: FakeApi, ledger: Ledger) -> None:
     api.zones[NAME] = []
     api.faults.append(Fault(no_reply, acted=True))

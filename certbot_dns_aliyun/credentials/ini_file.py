@@ -21,6 +21,8 @@ _SIZE_LIMIT = 1024 * 1024
 _PIPE_LIMIT = 10.0
 _PIPE_PAUSE = 0.05
 
+#: Python takes vertical tabs and the like for ends of lines, too.
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _SECTION = re.compile(
     r"""(\[[\[\s]*)(?P<name>"[^"]*"|'[^']*'|[^'"\s].*?)((?:\s*\])+)\s*(#.*|;[^=]*)?"""
 )
@@ -68,7 +70,7 @@ def read(path: str) -> list[Section]:
     :raises errors.PluginError: if it cannot be read; the text holds no part of the file
     """
     sections = [Section("", 0)]
-    lines = iter(enumerate(_text(path).splitlines(), start=1))
+    lines = iter(enumerate(_LINE_END.split(_text(path)), start=1))
     for number, whole in lines:
         line = whole.strip()
         if not line or line[0] == "#" or (line[0] == ";" and not _OPEN_TRIPLE.search(line)):

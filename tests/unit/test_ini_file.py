@@ -300,6 +300,7 @@ files_of_2_0_0 = st.tuples(
 @example(content=f"; x = '''\n{FIRST_LINE}{SECRET_LINE}a\n'''\n{FIRST_LINE}{SECRET_LINE}{SECRET}")
 @example(content=f'{FIRST_LINE}{SECRET_LINE}"a" ; "b"')
 @example(content=f"{FIRST_LINE}{SECRET_LINE}'''a'''b'''")
+@example(content=f"dns_aliyun_access_key = a\x0b;\n{SECRET_LINE}{SECRET}")
 def test_what_2_0_0_read_is_read_the_same_or_refused_with_its_line(
     tmp_path_factory: pytest.TempPathFactory, content: str
 ) -> None:

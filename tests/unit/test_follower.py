@@ -580,14 +580,16 @@ def test_a_sample_is_about_the_record_that_was_added_last(clock: Clock) -> None:
     assert 16 <= asked.count(B) < 24
 
 
+@pytest.mark.parametrize(("counted", "others"), [(0, 8), (5, 3), (8, 0), (100, 0)])
 def test_a_third_of_a_sample_may_be_about_any_record(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, counted: int, others: int
 ) -> None:
     """A machine may lack the last record alone."""
     monkeypatch.setattr(module.random, "choices", lambda names, k: names[:1] * k)
     some = follower(clock, {A: 3.1, B: 2.0, C: 2.9})
+    some._good[False] = counted
     asked = asked_in_a_sample(clock, some)
-    assert (asked.count(A), asked.count(B), asked.count(C)) == (8, 16, 0)
+    assert (asked.count(A), asked.count(B), asked.count(C)) == (others, 16, 0)
 
 
 def test_the_first_answer_for_a_record_that_is_due_is_a_part_of_a_sample(clock: Clock) -> None:
@@ -706,6 +708,24 @@ def test_zones_that_are_seen_together_share_a_sample(clock: Clock, zones: int, e
     assert {id(zone.sample) for zone in some} == {id(some[0].sample)}
     assert some[0].contact.sample is None
     assert clock.now - began < 0.05, "nobody waits for anybody"
+
+
+@pytest.mark.parametrize(
+    ("zones", "bursts"), [(2, [4, 8, 16, 8]), (8, [1, 2, 4, 2]), (10, [1, 2, 4, 1]), (80, [1])]
+)
+def test_of_zones_at_machines_that_disagree_few_are_asked_for_at_once(
+    clock: Clock, zones: int, bursts: list[int]
+) -> None:
+    """One answer that lacks a value voids the sample of all."""
+    some = follower(clock, {A: 3.0})
+    some.contact.disagrees = True
+    sample = some.sample = Sample(0.0, zones, [some])
+
+    async def join() -> Sample:
+        return sample
+
+    some._join = join  # type: ignore[method-assign]
+    assert sampled(clock, some) == (False, bursts)
 
 
 @pytest.mark.parametrize("is_seen_at", [0.5, 1.5])

@@ -423,7 +423,7 @@ class Follower:
     async def _ask(self, names: Sequence[str]) -> tuple[bool, int]:
         """Ask for names, all at once, and note what is served.
 
-        :returns: whether an answer lacked a value, and how many there were that count
+        :returns: whether an answer lacked a value, and how many there were with authority
         """
         asked_at = time.monotonic()
         replies = await asyncio.gather(*(self.contact.ask(name) for name in names))

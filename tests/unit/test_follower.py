@@ -99,6 +99,29 @@ def test_who_follows_no_more_leaves_no_trace_at_the_address(clock: Clock) -> Non
     assert contact.scout is None
 
 
+@pytest.mark.parametrize("more", [{}, {"is_trusted": True}])
+def test_who_answers_in_the_place_of_a_server_is_asked_for_no_record(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, more: dict[str, bool]
+) -> None:
+    """But if the user named it."""
+    some = follower(clock, {A: 0.0}, **more)
+
+    async def between(contact: Contact, zone: str) -> Outcome:
+        return Outcome.INTERCEPTED
+
+    async def follow() -> None:
+        raise Following
+
+    class Following(Exception):
+        pass
+
+    monkeypatch.setattr(module, "obstacle", between)
+    some._follow = follow  # type: ignore[method-assign]
+    with pytest.raises(Following) if more else contextlib.nullcontext():
+        clock.run(some.run())
+    assert some.is_out() == (not more)
+
+
 # Which records are asked for
 
 

@@ -31,7 +31,11 @@ async def in_time(clock: Clock, work_takes: float, stopped_after: float) -> str:
 
 
 @pytest.mark.parametrize("work_takes", [0, 1, 9, 3605])
-def test_an_hour_asleep_does_not_count(clock: Clock, work_takes: float) -> None:
+@pytest.mark.parametrize("worked_before", [0.0, 7200.0])
+def test_an_hour_asleep_does_not_count(
+    clock: Clock, work_takes: float, worked_before: float
+) -> None:
+    clock.worked = worked_before
     assert clock.run(in_time(clock, work_takes, stopped_after=3)) == "done"
 
 

@@ -625,6 +625,7 @@ def test_who_names_name_servers_without_end_has_few_of_them_looked_up(
     (place,) = find(discovery)
     assert place.unread.endswith(".victim.example and 897 more)")
     assert place.unread.startswith(f"no name server of {NAME} has an address")
+    assert place.zone == NAME
     looked_up = [name for name in internet.asked_of("resolver") if "victim" in name]
     assert 1 < len(set(looked_up)) <= 16
     assert len(caplog.messages) == 2

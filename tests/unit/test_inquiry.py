@@ -210,3 +210,14 @@ def test_over_tcp_all_count_that_come_at_one_moment(
 
     for _ in range(3):
         assert clock.run(answer_at_once()) == GOOD
+
+
+@pytest.mark.parametrize(
+    ("count", "who"), [(1, f"ns1.{ZONE}"), (2, f"each of ns1.{ZONE}, ns2.{ZONE}")]
+)
+def test_why_nobody_is_asked_any_more_names_those_who_did_the_same(
+    clock: Clock, discovery: Discovery, count: int, who: str
+) -> None:
+    contacts = [Asked(discovery, Reply(Outcome.REFUSING)) for _ in range(count)]
+    _, why = given_up(clock, discovery, *contacts)
+    assert why == f"{who} {Outcome.REFUSING.value}"

@@ -153,6 +153,7 @@ def test_what_went_wrong_is_told_apart(
 def test_a_server_is_shown_with_its_address() -> None:
     assert str(SERVER) == "ns1.alidns.com (192.0.2.1)"
     assert str(NameServer("x", "2001:db8::1", 5353)) == "x (2001:db8::1 port 5353)"
+    assert str(NameServer("192.0.2.1", "192.0.2.1")) == "192.0.2.1"
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,12 @@ def test_what_name_servers_tell(internet: Internet, discovery: Discovery, case: 
     assert full(target) not in internet.asked_of("resolver")
 
 
+def test_what_each_zone_has_at_its_apex_is_no_use_of_it() -> None:
+    listed = [(owner, kind, "") for owner in (ZONE, full("shop")) for kind in ("SOA", "NS", "MX")]
+    assert listed_use(ZONE, ZONE, listed) == Use(("MX",))
+    assert listed_use(ZONE, full("shop"), listed) == Use(("MX", "NS", "SOA"))
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_what_the_api_lists(case: str) -> None:
     records, target, use = CASES[case]

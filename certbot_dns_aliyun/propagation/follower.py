@@ -396,7 +396,7 @@ class Follower:
         self.sample = sample = contact.sample
         while not sample.zones:
             left = sample.began + _OTHER_ZONES - self._clock.now()
-            if left <= 0 or all(each.sample or each.is_complete for each in contact.followers):
+            if left <= 0 or all(each.sample for each in contact.followers):
                 sample.unfinished = self._those_in(sample)
                 contact.sample, sample.zones = None, len(sample.unfinished)
                 for each in sample.unfinished:

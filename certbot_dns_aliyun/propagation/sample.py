@@ -20,11 +20,10 @@ _DISAGREEMENT = 3
 class Following(Protocol):
     """Who follows an address, for one zone.
 
-    :ivar is_complete: whether the address serves everything
-    :ivar sample: the sample that is under way, or shows that; None if there is none
+    :ivar sample: the sample that is under way, or shows that the address serves everything; None if
+        there is none
     """
 
-    is_complete: bool
     sample: Sample | None
 
     def is_out(self) -> bool:

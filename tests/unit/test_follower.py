@@ -698,7 +698,7 @@ def test_what_was_good_about_a_zone_says_nothing_of_another(clock: Clock) -> Non
     some, other = follower(clock, {A: 3.0}), follower(clock, {B: 3.0})
     other.contact = some.contact
     some.contact.followers += [some, other]
-    some.contact.lag, other.is_complete = 2.0, True
+    some.contact.lag, other.is_complete, other.sample = 2.0, True, Sample(0.0, 1)
     assert sampled(clock, some) == (False, [24])
 
 
